@@ -1,0 +1,237 @@
+"""All settings of Gluer. Each value an operator may change is read here, once, from the environment (docs/settings.md).
+
+GLUER_MODE=embedded (the default) needs nothing: SQLite, secrets generated into var/, loopback only.
+GLUER_MODE=production takes secrets, hosts, database and Redis from the environment and refuses unsafe ones.
+"""
+
+from pathlib import Path
+
+import dj_database_url
+import msgspec
+from celery.schedules import crontab
+
+from gluer_site.environment import Environment
+from gluer_site.secrets import installation_secrets
+from relay.core.limits import Limits
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = Environment()
+MODE = env.choice("GLUER_MODE", "embedded", ("embedded", "production"))
+EMBEDDED = MODE == "embedded"
+HOME = Path(env.text("GLUER_HOME", str(BASE_DIR / "var")))
+DEBUG = env.flag("GLUER_DEBUG", False)
+
+# --- secrets ---------------------------------------------------------------------------------------------------------
+made = installation_secrets(HOME) if EMBEDDED else {}
+SECRET_KEY = env.text("GLUER_SECRET_KEY", made.get("GLUER_SECRET_KEY", ""))
+LOOKUP_SECRET = env.text("GLUER_LOOKUP_SECRET", made.get("GLUER_LOOKUP_SECRET", ""))  # HMAC of keys: never changes
+ENCRYPTION_KEYS = env.words("GLUER_ENCRYPTION_KEYS", made.get("GLUER_ENCRYPTION_KEYS", ""))  # the first one encrypts
+SHORTEST_SECRET = 32  # characters; Django's own check asks for 50 of SECRET_KEY
+
+# --- addresses -------------------------------------------------------------------------------------------------------
+SITE_URL = env.url("GLUER_SITE_URL", "http://localhost:8000", ("http", "https")).rstrip("/")
+RELAY_URL = env.url("GLUER_RELAY_URL", SITE_URL.replace("http", "ws", 1), ("ws", "wss")).rstrip("/")
+ALLOWED_HOSTS = env.words("GLUER_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]" if EMBEDDED else "")
+CSRF_TRUSTED_ORIGINS = [SITE_URL]
+TRUSTED_PROXIES = env.words("GLUER_TRUSTED_PROXIES", "")  # addresses whose X-Forwarded-For counts
+HTTPS = SITE_URL.startswith("https:")
+
+if not EMBEDDED:
+    env.require(not DEBUG, "GLUER_DEBUG must be 0 in production.")
+    for name, value in (("GLUER_SECRET_KEY", SECRET_KEY), ("GLUER_LOOKUP_SECRET", LOOKUP_SECRET)):
+        env.require(
+            len(value) >= SHORTEST_SECRET and "insecure" not in value and "change-me" not in value,
+            f"{name} must be set to at least {SHORTEST_SECRET} random characters "
+            "(python3 -c 'import secrets; print(secrets.token_urlsafe(48))').",
+        )
+    env.require(bool(ENCRYPTION_KEYS), "GLUER_ENCRYPTION_KEYS must hold at least one Fernet key.")
+    env.require(
+        bool(ALLOWED_HOSTS) and "*" not in ALLOWED_HOSTS,
+        "GLUER_ALLOWED_HOSTS must name the hosts this site answers to (not *).",
+    )
+
+# --- Django ----------------------------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "daphne",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "channels",
+    "rest_framework",
+    "drf_spectacular",
+    "accounts",
+    "projects",
+    "billing",
+    "relay",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+]
+ROOT_URLCONF = "gluer_site.urls"
+ASGI_APPLICATION = "gluer_site.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    }
+]
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_TZ = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+STATIC_URL = "/static/"
+STATIC_ROOT = HOME / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_USE_FINDERS = EMBEDDED
+
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_HTTPONLY = True
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0  # a year
+
+# --- database --------------------------------------------------------------------------------------------------------
+DATABASES = {
+    "default": dj_database_url.parse(
+        env.url("DATABASE_URL", f"sqlite:///{HOME / 'gluer.sqlite3'}", ("sqlite", "postgres", "postgresql")),
+        conn_max_age=60,
+        conn_health_checks=True,
+    )
+}
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    DATABASES["default"]["CONN_MAX_AGE"] = 0
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",  # writers queue up instead of failing: 0 of 100 conflicting writes failed
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+    }
+    DATABASES["default"]["TEST"] = {"NAME": str(HOME / "test.sqlite3")}  # a live server needs a file
+
+# --- Redis: broker and cache -----------------------------------------------------------------------------------------
+REDIS_URL = env.url("REDIS_URL", "", ("redis", "rediss"))
+env.require(EMBEDDED or bool(REDIS_URL), "REDIS_URL must be set in production (redis://host:6379).")
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": f"{REDIS_URL}/1"}
+    if REDIS_URL
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 10_000}}
+}
+CELERY_BROKER_URL = f"{REDIS_URL}/0" if REDIS_URL else "memory://"
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True  # a task whose worker is killed is run again; every task is idempotent
+CELERY_TASK_TIME_LIMIT = 300  # s
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BEAT_SCHEDULE_FILENAME = str(HOME / "celerybeat-schedule")
+CELERY_BEAT_SCHEDULE = {
+    "fold-usage": {"task": "billing.tasks.fold_usage", "schedule": 5.0, "options": {"expires": 5}},
+    "send-usage-mails": {"task": "billing.tasks.send_usage_mails", "schedule": 30.0, "options": {"expires": 30}},
+    "prune": {"task": "billing.tasks.prune_batches", "schedule": crontab(minute="17")},
+    "prune-changes": {"task": "projects.tasks.prune_changes", "schedule": crontab(minute="27")},
+}
+
+# --- accounts --------------------------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/ctx"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+ACCOUNT_SIGNUP_FORM_CLASS = "accounts.forms.SignupForm"
+ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_CONFIRM_EMAIL_ON_GET = False
+ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = "[Gluer] "
+ALLAUTH_TRUSTED_PROXY_COUNT = env.integer("GLUER_TRUSTED_PROXY_COUNT", 1 if TRUSTED_PROXIES else 0, 0, 10)
+EMAIL_BACKEND = env.text(
+    "GLUER_EMAIL_BACKEND",
+    "django.core.mail.backends.console.EmailBackend" if EMBEDDED else "django.core.mail.backends.smtp.EmailBackend",
+)
+EMAIL_HOST = env.text("GLUER_EMAIL_HOST", "localhost")
+EMAIL_PORT = env.integer("GLUER_EMAIL_PORT", 25, 1, 65535)
+EMAIL_HOST_USER = env.text("GLUER_EMAIL_USER")
+EMAIL_HOST_PASSWORD = env.text("GLUER_EMAIL_PASSWORD")
+EMAIL_USE_TLS = env.flag("GLUER_EMAIL_TLS", False)
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text("GLUER_EMAIL_FROM", "Gluer <gluer@localhost>")
+
+# --- REST ------------------------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "accounts.authentication.AccessTokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.LimitOffsetPagination",
+    "PAGE_SIZE": 100,
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_THROTTLE_CLASSES": ["rest_framework.throttling.UserRateThrottle"],
+    "DEFAULT_THROTTLE_RATES": {"user": env.text("GLUER_REST_RATE", "600/min")},
+    "EXCEPTION_HANDLER": "accounts.problems.problem",
+    "DEFAULT_VERSIONING_CLASS": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Gluer",
+    "DESCRIPTION": "What the dashboard does, over REST: projects, keys, servers and usage.",
+    "VERSION": "1.0.0",
+    "OAS_VERSION": "3.1.1",
+    "SERVE_INCLUDE_SCHEMA": False,
+}
+
+# --- relay -----------------------------------------------------------------------------------------------------------
+LIMITS = Limits(
+    **{
+        field.name: env.integer(f"GLUER_LIMIT_{field.name.upper()}", int(field.default), 1, 2_000_000_000)
+        for field in msgspec.structs.fields(Limits)
+    }
+)
+
+# --- logs ------------------------------------------------------------------------------------------------------------
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.text("GLUER_LOG_LEVEL", "INFO")},
+    "loggers": {"django.server": {"level": "WARNING"}, "uvicorn.access": {"level": "WARNING"}},
+}
+
+env.refuse_wrong()
