@@ -1,0 +1,137 @@
+"""People, and the workspaces that own projects and have a plan."""
+
+from typing import Any, ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import PermissionsMixin
+from django.core.exceptions import ValidationError
+from django.db import models, transaction
+from django.utils import timezone
+
+from accounts.alphabet import random_text
+from accounts.digests import digest
+from accounts.managers import UserManager
+
+MOST_MEMBERS = 200  # per workspace
+MOST_TOKENS = 50  # per user
+TOKEN_PREFIX = "gluer_pat_"  # noqa: S105
+HINT_LENGTH = 4  # characters at a secret's end that tell it from others
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A person; logs in by e-mail."""
+
+    email = models.EmailField("e-mail address", unique=True, error_messages={"unique": "This e-mail address is taken."})
+    name = models.CharField(max_length=100)
+    is_staff = models.BooleanField("operator", default=False, help_text="May use the admin site.")
+    is_active = models.BooleanField("active", default=True, help_text="Untick this instead of deleting accounts.")
+    date_joined = models.DateTimeField(default=timezone.now)
+
+    objects: ClassVar[UserManager] = UserManager()
+
+    EMAIL_FIELD = "email"
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS = ["name"]
+
+    def __str__(self) -> str:
+        return self.email
+
+    def get_full_name(self) -> str:
+        return self.name
+
+    @transaction.atomic
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save; a new user gets a personal workspace, whichever way they came."""
+        new = self._state.adding
+        self.email = self.email.lower()
+        super().save(*args, **kwargs)
+        if new:
+            Workspace.make(f"{self.name or self.email}’s workspace", owner=self)
+
+
+class Workspace(models.Model):
+    """The tenant: owns projects and has a plan."""
+
+    name = models.CharField(max_length=150)
+    created_at = models.DateTimeField(auto_now_add=True)
+    members = models.ManyToManyField(User, through="Membership", related_name="workspaces")
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @classmethod
+    @transaction.atomic
+    def make(cls, name: str, owner: User) -> "Workspace":
+        workspace = cls.objects.create(name=name)
+        Membership.objects.create(workspace=workspace, user=owner, role=Role.OWNER)
+        return workspace
+
+
+class Role(models.TextChoices):
+    """What a member may do: members look, admins manage projects, owners manage the members too."""
+
+    OWNER = "owner", "Owner"
+    ADMIN = "admin", "Admin"
+    MEMBER = "member", "Member"
+
+
+class Membership(models.Model):
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=10, choices=Role, default=Role.MEMBER)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["workspace", "user"],
+                name="one_membership_per_user",
+                violation_error_message="This person is already a member.",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} in {self.workspace}"
+
+    def clean(self) -> None:
+        """Refuse a member too many."""
+        others = Membership.objects.filter(workspace_id=self.workspace_id).exclude(pk=self.pk)
+        if others.count() >= MOST_MEMBERS:
+            raise ValidationError(f"A workspace has at most {MOST_MEMBERS} members. Remove one first.")
+
+
+class AccessToken(models.Model):
+    """A personal access token for the REST API. Its text is shown once and not kept."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="access_tokens")
+    name = models.CharField(max_length=100)
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    hint = models.CharField(max_length=HINT_LENGTH, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+    expires_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({TOKEN_PREFIX}…{self.hint})"
+
+    def clean(self) -> None:
+        """Refuse a token too many."""
+        if AccessToken.objects.filter(user_id=self.user_id).exclude(pk=self.pk).count() >= MOST_TOKENS:
+            raise ValidationError(f"You can have at most {MOST_TOKENS} access tokens. Revoke one first.")
+
+    @classmethod
+    @transaction.atomic
+    def make(cls, user: User, name: str) -> tuple["AccessToken", str]:
+        """A new token and its text, which nobody can read again. Raises ValidationError when there are too many."""
+        User.objects.select_for_update().get(pk=user.pk)  # two at once would both see room for one more
+        text = TOKEN_PREFIX + random_text()
+        token = cls(user=user, name=name, digest=digest(text), hint=text[-HINT_LENGTH:])
+        token.full_clean()
+        token.save()
+        return token, text

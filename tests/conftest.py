@@ -1,0 +1,55 @@
+"""The cast: Alice owns, Bob is a member, Charlie is a stranger with a project of the same name."""
+
+import pytest
+from allauth.account.models import EmailAddress
+from django.core.cache import cache
+
+from accounts.models import Membership, Role, User, Workspace
+from projects.models import Project
+
+PASSWORD = "correct horse battery"
+PROJECT = "Shop"
+
+
+def person(name: str) -> User:
+    user = User.objects.create_user(f"{name.lower()}@example.org", PASSWORD, name=name)
+    EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+    return user
+
+
+@pytest.fixture(autouse=True)
+def _fresh_cache() -> None:
+    """Rate limits live in the cache: no test uses up another's."""
+    cache.clear()
+
+
+@pytest.fixture
+def alice(db: None) -> User:
+    return person("Alice")
+
+
+@pytest.fixture
+def workspace(alice: User) -> Workspace:
+    """Alice's."""
+    return alice.workspaces.get()
+
+
+@pytest.fixture
+def bob(workspace: Workspace) -> User:
+    user = person("Bob")
+    Membership.objects.create(workspace=workspace, user=user, role=Role.MEMBER)
+    return user
+
+
+@pytest.fixture
+def charlie(db: None) -> User:
+    """A stranger to Alice, with a project of the same name."""
+    user = person("Charlie")
+    Project.make(user.workspaces.get(), PROJECT)
+    return user
+
+
+@pytest.fixture
+def project(workspace: Workspace) -> Project:
+    """Alice's."""
+    return Project.make(workspace, PROJECT)
