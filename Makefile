@@ -1,0 +1,78 @@
+# Gluer's developer commands; CI runs the same ones. `make help` lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON = .venv/bin/python
+PIP = $(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes
+UV = .venv/bin/uv --no-config
+COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url
+CODE = gluer_site accounts projects billing relay protocol tests manage.py
+
+# A file's time tells whether a step is still good: touched when the step has succeeded.
+RUNS = .venv/.runs
+TESTS = .venv/.tests
+NPM = sdks/node_modules/.installed
+SDKS = sdks/node_modules/.built
+SDK_SOURCES := $(shell find sdks -type d \( -name node_modules -o -name dist -o -name test \) -prune -o -type f -print)
+
+.PHONY: help run build test test-long check lock clean chromium
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
+
+run: $(RUNS) $(SDKS) ## serve Gluer on http://localhost:8000 (PORT=9000: elsewhere; DEMO=0: no demo account)
+	@$(PYTHON) -m gluer_site.embedded
+
+build: $(SDKS) ## build both SDKs
+
+test: $(TESTS) $(SDKS) chromium ## run every test that takes seconds
+	$(PYTHON) -m pytest -m "not long"
+	cd sdks && npm test
+
+test-long: $(TESTS) $(SDKS) ## run the tests that take minutes
+	$(PYTHON) -m pytest -m long
+
+check: $(TESTS) $(SDKS) ## lint, types, imports between apps, migrations, lock file, generated files
+	.venv/bin/ruff check $(CODE)
+	.venv/bin/ruff format --check $(CODE)
+	.venv/bin/mypy $(CODE)
+	.venv/bin/lint-imports
+	$(PYTHON) manage.py makemigrations --check --dry-run
+	$(UV) pip install --quiet --offline --dry-run --python $(PYTHON) -r requirements.in -r requirements-dev.in \
+	    -c requirements.txt -c requirements-dev.txt || { echo "The lock is older than requirements*.in: make lock"; false; }
+	$(PYTHON) protocol/generate.py --check
+	cd sdks && npm run check
+
+lock: $(TESTS) ## write requirements*.txt anew from requirements*.in
+	$(COMPILE) requirements.in -o requirements.txt
+	$(COMPILE) requirements-dev.in -o requirements-dev.txt
+
+clean: ## remove all that make made; var/ (the database, the secrets) stays
+	rm -rf .venv sdks/node_modules sdks/*/node_modules sdks/*/dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+chromium:
+	@.ci/chromium
+
+$(RUNS): requirements.txt
+	@python=$$(.ci/python) && "$$python" -m venv .venv
+	@echo "Installing what Gluer needs into .venv …"
+	@$(PIP) -r requirements.txt || { echo "Installing requirements.txt failed; pip says why above."; exit 1; }
+	@touch $@
+
+$(TESTS): $(RUNS) requirements-dev.txt
+	@echo "Installing what testing needs into .venv …"
+	@$(PIP) -r requirements-dev.txt || { echo "Installing requirements-dev.txt failed; pip says why above."; exit 1; }
+	@touch $@
+
+$(NPM): sdks/package-lock.json
+	@.ci/node
+	@echo "Installing what building the SDKs needs into sdks/node_modules …"
+	@cd sdks && npm ci --no-audit --no-fund --loglevel=error || { echo "npm ci failed; npm says why above."; exit 1; }
+	@touch $@
+
+$(SDKS): $(NPM) $(SDK_SOURCES)
+	@echo "Building the SDKs …"
+	@cd sdks && npm run --silent build || { echo "Building the SDKs failed; the reason stands above."; exit 1; }
+	@touch $@

@@ -1,0 +1,1 @@
+"""The embedded mode: everything Gluer needs on one machine, as children of one supervisor (docs/architecture.md)."""

@@ -1,0 +1,14 @@
+"""Brings the database up to date and, with the argument `demo`, makes the demo account; one process, started once."""
+
+import os
+import sys
+
+import django
+from django.core.management import call_command
+
+if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gluer_site.settings")
+    django.setup()
+    call_command("migrate", interactive=False, verbosity=0)
+    if "demo" in sys.argv[1:]:
+        call_command("make_demo")

@@ -1,0 +1,35 @@
+"""Site, REST and WebSockets on the listening socket whose file descriptor is the first argument."""
+
+import os
+import socket
+import sys
+
+import uvicorn
+
+GRACE = 2  # s for requests under way when asked to stop; less than the supervisor's patience
+
+
+def main(descriptor: int) -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gluer_site.settings")
+    from gluer_site import settings
+
+    config = uvicorn.Config(
+        "gluer_site.asgi:application",
+        loop="uvloop",
+        http="httptools",
+        ws="websockets-sansio",
+        ws_max_size=2 * settings.LIMITS.frame,  # what lies between is read and refused by name (GP-30)
+        ws_ping_interval=None,  # the relay pings in its own protocol (GP-3)
+        ws_per_message_deflate=False,  # costs more memory and time than it saves on small frames
+        proxy_headers=bool(settings.TRUSTED_PROXIES),
+        forwarded_allow_ips=settings.TRUSTED_PROXIES,
+        timeout_graceful_shutdown=GRACE,
+        log_config=None,  # settings.LOGGING is the one place
+        access_log=False,
+        server_header=False,
+    )
+    uvicorn.Server(config).run(sockets=[socket.socket(fileno=descriptor)])
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,22 @@
+"""Celery's worker, with its beat as a thread.
+
+`celery worker -B` runs the beat as a process of its own, which lives on when the worker is killed.
+"""
+
+from celery.beat import EmbeddedService
+
+from gluer_site import celery_app
+
+ARGUMENTS = [
+    "worker",
+    "--pool=threads",
+    "--concurrency=2",
+    "--loglevel=WARNING",
+    "--quiet",
+    "--without-gossip",  # there is no other worker to talk to
+    "--without-mingle",
+]
+
+if __name__ == "__main__":
+    EmbeddedService(celery_app, thread=True).start()
+    celery_app.worker_main(ARGUMENTS)
