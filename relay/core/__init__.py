@@ -1,0 +1,1 @@
+"""The relay's meaning: pure and synchronous. Standard library and msgspec only; the clock is always an argument."""

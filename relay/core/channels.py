@@ -1,0 +1,68 @@
+"""Channels of one project: subscriptions and fan-out (section 4)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from msgspec import UNSET
+
+from relay.core import frames
+from relay.core.errors import Refused
+
+if TYPE_CHECKING:
+    from relay.core.connection import Connection
+
+RESERVED = "$gluer"
+
+
+class Channels:
+    """Who subscribes to what. A message starts after the previous one's fan-out has ended (GP-20)."""
+
+    def __init__(self, most_per_connection: int) -> None:
+        self.by_name: dict[str, dict[Connection, None]] = {}
+        self.most_per_connection = most_per_connection
+
+    def subscribe(self, connection: Connection, frame: frames.Subscribe) -> dict[str, Any]:
+        """All or nothing; the answer's data by channel. Raises Refused."""
+        for channel in frame.channels:
+            check_name(channel)
+        if len(connection.channels.keys() | set(frame.channels)) > self.most_per_connection:
+            raise Refused("rate_limited", f"At most {self.most_per_connection} subscriptions per connection.")
+        for channel in frame.channels:
+            self.by_name.setdefault(channel, {})[connection] = None
+            connection.channels[channel] = None
+        since = {} if frame.since is UNSET else frame.since
+        return {channel: {"recovered": False} if channel in since else {} for channel in frame.channels}
+
+    def unsubscribe(self, connection: Connection, channels: list[str]) -> None:
+        """Channels it had not subscribed to are passed over."""
+        for channel in channels:
+            if channel in connection.channels:
+                del connection.channels[channel]
+                del self.by_name[channel][connection]
+                if not self.by_name[channel]:
+                    del self.by_name[channel]
+
+    def publish(self, connection: Connection, frame: frames.Publish) -> int:
+        """Send it to all subscribers; how many there were. Encoded once, then a loop."""
+        check_name(frame.channel)
+        subscribers = self.by_name.get(frame.channel)
+        if not subscribers:
+            return 0
+        out = frames.encode(frames.Message(channel=frame.channel, data=frame.data))
+        if not frame.exclude_me or connection not in subscribers:
+            for subscriber in subscribers:
+                subscriber.send(out)
+            return len(subscribers)
+        for subscriber in subscribers:
+            if subscriber is not connection:
+                subscriber.send(out)
+        return len(subscribers) - 1
+
+
+def check_name(channel: str) -> None:
+    """Raises Refused for a channel name that is reserved or impossible."""
+    if not frames.is_name(channel):
+        raise Refused("bad_frame", "A channel's name has no control characters.")
+    if channel.startswith(RESERVED):
+        raise Refused("forbidden", f'Channel names that begin with "{RESERVED}" are reserved.')

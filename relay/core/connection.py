@@ -1,0 +1,100 @@
+"""One connected peer.
+
+Rule 1  `send` and `close` are plain callables given by the edge. They never raise and never call back into the hub.
+Rule 2  A connection lives through NEW → KNOWN → OPEN → CLOSED; only the hub moves it (hub.py).
+Rule 3  Nothing is sent after `bye`, and nothing that arrives after it is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from msgspec import UNSET, Raw
+
+from relay.core import frames
+from relay.core.errors import CLOSE_CODES, Closing, cut
+from relay.core.rates import Rate
+
+if TYPE_CHECKING:
+    from relay.core.calls import Call
+    from relay.core.functions import Seat
+    from relay.core.hub import Hub
+    from relay.core.limits import Limits
+    from relay.core.sources import Address, Key
+    from relay.core.tenant import Tenant
+
+FRONTEND, BACKEND = "frontend", "backend"
+PING_EVERY = {FRONTEND: 25, BACKEND: 10}  # s (GP-3)
+PONG_WITHIN = {FRONTEND: 8, BACKEND: 5}  # s (GP-3)
+
+
+class State(Enum):
+    NEW = "no hello yet"
+    KNOWN = "hello is being looked up"
+    OPEN = "welcome was sent"
+    CLOSED = "gone"
+
+
+class Connection:
+    """A front end or back end, over WebSocket (`transport` "ws") or for one request over HTTP ("http")."""
+
+    __slots__ = (
+        "address", "backlog", "backlog_bytes", "calling", "channels", "close", "connected_at", "flood", "header",
+        "heard", "hello", "hub", "id", "key", "name", "origin", "password_digest", "peer", "ping_sent", "project_id",
+        "rate", "sdk", "seats", "send", "serving", "session", "slot", "state", "tenant", "transport",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        hub: Hub,
+        send: Callable[[bytes], None],
+        close: Callable[[int, str], None],
+        *,
+        address: Address,
+        project_id: str,
+        origin: str | None,
+        transport: str,
+        connected_at: str,
+        limits: Limits,
+        now: float,
+    ) -> None:
+        self.hub, self.send, self.close = hub, send, close
+        self.address, self.project_id, self.origin = address, project_id, origin
+        self.transport, self.connected_at = transport, connected_at
+        self.state = State.NEW
+        self.slot = 0  # its place in Deadlines
+        self.heard = now
+        self.ping_sent = 0.0  # 0: none is unanswered
+        self.rate = Rate(limits.rate)
+        self.flood = Rate(limits.rate, burst=1.0)  # refused requests; above it the client does not listen (GP-53)
+        self.hello: frames.Hello | None = None
+        self.backlog: list[bytes] = []  # frames that came before the welcome
+        self.backlog_bytes = 0
+        # known after the hello
+        self.tenant: Tenant | None = None
+        self.key: Key | None = None
+        self.id = self.session = self.peer = self.name = self.sdk = ""
+        self.password_digest: str | None = None  # of the password it showed
+        self.header = Raw(b"{}")
+        self.calling: dict[str, Call] = {}  # its own calls without an outcome, by its own ids
+        self.serving: dict[str, Call] = {}  # calls it has to answer, by the relay's ids
+        self.seats: dict[str, Seat] = {}  # what it registered, by function name
+        self.channels: dict[str, None] = {}  # what it subscribed to
+
+    def expire(self, now: float) -> None:
+        """Its deadline came: no hello, a ping to send, or no pong."""
+        self.hub.connection_due(self, now)
+
+    def notice(self, code: str, message: str, about: str | None = None) -> None:
+        """A complaint that is no request's outcome."""
+        self.send(frames.encode(frames.Notice(code=code, message=cut(message), about=about or UNSET)))
+
+    def bye(self, closing: Closing) -> None:
+        """The last frame, and the close."""
+        code = CLOSE_CODES[closing.number]
+        message = cut(closing.message or code.sentence)
+        after = closing.after if closing.after is not None else UNSET
+        self.send(frames.encode(frames.Bye(code=code.name, message=message, reconnect=code.reconnect, after=after)))
+        self.close(closing.number, code.name)

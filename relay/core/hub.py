@@ -1,0 +1,360 @@
+"""The relay of one process: frames in, frames out.
+
+Rule 1  The hub moves connections through their states (connection.py) and is the only one that does.
+Rule 2  What a frame does wrong costs its sender only: `receive` raises nothing and harms no other connection (GP-30).
+Rule 3  The hub waits for nothing. Whose a hello is, is asked through `authenticate` and told by `admit` or `refuse`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from msgspec import UNSET, Raw, UnsetType
+
+from relay.core import frames
+from relay.core.connection import PING_EVERY, PONG_WITHIN, Connection, State
+from relay.core.deadlines import Deadlines
+from relay.core.errors import OUTCOMES, Closing, Refused, Unreadable
+from relay.core.frames import encode
+from relay.core.limits import Limits
+from relay.core.quota import Quota
+from relay.core.sources import Address, Key
+from relay.core.tenant import Tenant
+
+MOST_ADDRESSES = 100_000  # addresses remembered; idle ones are forgotten each second
+SHORTEST_SESSION = 16  # characters (GP-5)
+CLOSES = {"unauthorized": 4401, "forbidden": 4403, "rate_limited": 4429, "bad_frame": 4400, "relay_unavailable": 1012}
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What the directory found out about a hello. `quota`: limit, used, reset time (epoch s) of the workspace."""
+
+    key_id: int
+    peer: str
+    project_id: str
+    workspace_id: int
+    quota: tuple[int, int, float]
+    connection_id: str
+    session: str
+    password_digest: str | None
+
+
+class Hub:
+    """All tenants of this process."""
+
+    def __init__(self, limits: Limits, authenticate: Callable[[Connection, frames.Hello], None], now: float) -> None:
+        self.limits, self.authenticate = limits, authenticate
+        self.deadlines = Deadlines(now)
+        self.wall = 0.0  # the time of day at the last tick, epoch s
+        self.tenants: dict[str, Tenant] = {}
+        self.quotas: dict[int, Quota] = {}
+        self.addresses: dict[str, Address] = {}
+        self.connections = 0
+
+    # --- a connection's life -----------------------------------------------------------------------------------------
+
+    def address(self, ip: str) -> Address:
+        """What is known of this address."""
+        address = self.addresses.get(ip)
+        if address is None:
+            if len(self.addresses) >= MOST_ADDRESSES:
+                ip = "other"  # they share one entry until the next sweep
+            address = self.addresses.setdefault(ip, Address(ip, self.limits))
+        return address
+
+    def connect(self, connection: Connection, now: float) -> None:
+        """A new socket; its hello has to come in time (GP-2)."""
+        self.connections += 1
+        connection.address.connections += 1
+        if connection.address.connections > connection.address.most_connections:
+            self.close(connection, Closing(4429, "Too many connections from this address.", after=10_000), now)
+            return
+        self.deadlines.set(connection, now + self.limits.hello_seconds)
+
+    def admit(self, connection: Connection, admission: Admission, now: float) -> None:
+        """The hello was good: the peer is let in, and what it sent behind its hello is handled."""
+        if connection.state is not State.KNOWN:
+            return
+        tenant = self._tenant(admission)
+        try:
+            self._enter(connection, tenant, admission, now)
+        except Refused as refused:
+            self.refuse(connection, refused, now)
+            return
+        connection.send(encode(self._welcome(connection)))
+        self.deadlines.set(connection, now + PING_EVERY[connection.peer])
+        if connection.hello is not None and connection.hello.token:
+            connection.notice("bad_frame", "Tokens are not verified by this relay yet; yours is ignored.", "hello")
+        backlog, connection.backlog, connection.hello = connection.backlog, [], None
+        for raw in backlog:
+            self.receive(connection, raw, now)
+
+    def admit_request(self, connection: Connection, admission: Admission, now: float) -> None:
+        """Let the caller of one HTTP request in; `request` follows. Raises Refused."""
+        tenant = self._tenant(admission)
+        key = self._key(tenant, admission.key_id)
+        connection.state = State.OPEN
+        self._identify(connection, tenant, key, admission)
+
+    def refuse(self, connection: Connection, refused: Refused, now: float) -> None:
+        """The hello was not good."""
+        if connection.state is State.CLOSED:
+            return
+        if refused.code in ("unauthorized", "forbidden"):
+            connection.address.failures.take(now)
+        self.close(connection, Closing(CLOSES[refused.code], refused.message, refused.retry_after), now)
+
+    def close(self, connection: Connection, closing: Closing, now: float) -> None:
+        """End a connection from this side: out of everything, `bye`, close."""
+        if connection.state is not State.CLOSED:
+            self.disconnect(connection, now)
+            connection.bye(closing)
+
+    def disconnect(self, connection: Connection, now: float) -> None:
+        """Its socket ended, or its HTTP request did. Told twice, the second time does nothing."""
+        if connection.state is State.CLOSED:
+            return
+        connection.state = State.CLOSED
+        connection.backlog, connection.hello = [], None
+        self.deadlines.drop(connection)
+        self.connections -= 1
+        connection.address.connections -= 1
+        if connection.tenant is None:
+            return
+        if connection.key is not None:
+            connection.key.connections -= 1
+        if connection.transport == "http":
+            connection.tenant.calls.lost(connection)
+        else:
+            connection.tenant.leave(connection)
+
+    def connection_due(self, connection: Connection, now: float) -> None:
+        """Its deadline came (Connection.expire)."""
+        if connection.state is not State.OPEN:
+            self.close(connection, Closing(4408), now)
+        elif not connection.ping_sent:
+            connection.ping_sent = now
+            connection.send(frames.PING)
+            self.deadlines.set(connection, now + PONG_WITHIN[connection.peer])
+        elif connection.heard > connection.ping_sent:
+            next_ping = connection.ping_sent + PING_EVERY[connection.peer]
+            connection.ping_sent = 0.0
+            self.deadlines.set(connection, next_ping)
+        else:
+            self.close(connection, Closing(4409), now)
+
+    # --- frames ------------------------------------------------------------------------------------------------------
+
+    def receive(self, connection: Connection, raw: bytes, now: float) -> None:
+        """One text frame (valid UTF-8) came from this peer."""
+        connection.heard = now
+        frame: frames.AnyFrame | None = None
+        try:
+            if len(raw) > self.limits.frame:
+                self._oversized(connection, raw, now)
+                return
+            if connection.state is not State.OPEN:
+                self._before_welcome(connection, raw, now)
+                return
+            frame = frames.decode(raw)
+            self._handle(connection, frame, now)
+        except Refused as refused:
+            self._answer_refused(connection, frame, refused, now)
+        except Unreadable as unreadable:
+            self.close(connection, Closing(4400, unreadable.message), now)
+
+    def request(self, connection: Connection, frame: frames.AnyFrame, now: float) -> None:
+        """A frame that an HTTP request stands for."""
+        try:
+            self._handle(connection, frame, now)
+        except Refused as refused:
+            self._answer_refused(connection, frame, refused, now)
+
+    def _handle(self, connection: Connection, frame: frames.AnyFrame, now: float) -> None:
+        assert connection.tenant is not None
+        handler = connection.tenant.handlers[type(frame)]
+        if handler.charged:
+            self._charge(connection, now)
+        handler.handle(connection, frame, now)
+
+    def _charge(self, connection: Connection, now: float) -> None:
+        """Take one request out of the rates. Raises Refused."""
+        assert connection.key is not None
+        for rate in (connection.rate, connection.key.rate, connection.address.rate):
+            if not rate.take(now):
+                raise Refused("rate_limited", retry_after=rate.wait(now))
+
+    def _answer_refused(
+        self, connection: Connection, frame: frames.AnyFrame | None, refused: Refused, now: float
+    ) -> None:
+        if connection.state is not State.OPEN:
+            self.close(connection, Closing(4400, refused.message), now)
+            return
+        over = refused.code == "rate_limited" if frame is not None else not connection.rate.take(now)
+        if over and not connection.flood.take(now):
+            self.close(connection, Closing(4429, after=5_000), now)
+            return
+        kind = frame.__struct_config__.tag if frame is not None else refused.about
+        request_id = refused.id if frame is None else getattr(frame, "id", None)
+        outcome = OUTCOMES[refused.code]
+        if kind in frames.REQUESTS and isinstance(request_id, str) and not refused.as_notice:
+            out: frames.Out = frames.ErrorOut(
+                id=request_id,
+                code=refused.code,
+                message=refused.message,
+                retryable=outcome.retryable,
+                retry_after=UNSET if refused.retry_after is None else refused.retry_after,
+                data=UNSET if refused.data is None else Raw(encode(refused.data)),
+            )
+        else:
+            out = frames.Notice(
+                code=refused.code,
+                message=refused.message,
+                about=_about(frame, kind),
+                id=request_id if isinstance(request_id, str) else UNSET,
+                retry_after=UNSET if refused.retry_after is None else refused.retry_after,
+                data=UNSET if refused.data is None else refused.data,
+            )
+        connection.send(encode(out))
+
+    def _oversized(self, connection: Connection, raw: bytes, now: float) -> None:
+        """Above the limit, but still read. Raises Refused."""
+        if len(raw) > 2 * self.limits.frame:
+            self.close(connection, Closing(1009), now)
+            return
+        if connection.tenant is None:
+            self.close(connection, Closing(4413), now)
+            return
+        frame = frames.decode(raw)
+        if isinstance(frame, frames.Result | frames.Error) and (call := connection.serving.get(frame.id)):
+            connection.tenant.calls.too_large(call)
+            return
+        kind = str(frame.__struct_config__.tag)
+        request_id = getattr(frame, "id", None) if kind in frames.REQUESTS else None
+        message = f"The frame has {len(raw)} bytes; the limit is {self.limits.frame}."
+        raise Refused(
+            "payload_too_large", message, data={"limit": self.limits.frame}, about=kind, id=request_id or None
+        )
+
+    def _before_welcome(self, connection: Connection, raw: bytes, now: float) -> None:
+        """The hello, or what was sent behind it. Raises Refused or Unreadable."""
+        if connection.state is State.KNOWN:
+            connection.backlog.append(raw)
+            connection.backlog_bytes += len(raw)
+            if len(connection.backlog) > self.limits.hello_frames or connection.backlog_bytes > self.limits.hello_bytes:
+                self.close(connection, Closing(4413), now)
+        elif connection.state is State.NEW:
+            self._hello(connection, frames.decode(raw), now)
+
+    def _hello(self, connection: Connection, frame: frames.AnyFrame, now: float) -> None:
+        """The first frame. Raises Refused; who it is, `authenticate` finds out."""
+        if not isinstance(frame, frames.Hello):
+            raise Refused("bad_frame", "The first frame must be `hello`.")
+        if frame.session and (len(frame.session) < SHORTEST_SESSION or frame.session.startswith("$gluer")):
+            raise Refused("bad_frame", f"A session id is a secret of at least {SHORTEST_SESSION} characters.")
+        if not (frames.is_name(frame.session) and frames.is_name(frame.name) and frames.is_name(frame.sdk)):
+            raise Refused("bad_frame", "session, name and sdk have no control characters.")
+        address = connection.address
+        if not address.failures.ready(now) or not address.hellos.take(now):
+            self.close(connection, Closing(4429, "Too many connections from this address.", after=1_000), now)
+            return
+        connection.state = State.KNOWN
+        connection.hello = frame
+        connection.name, connection.sdk = frame.name, frame.sdk
+        self.authenticate(connection, frame)
+
+    # --- tenants -----------------------------------------------------------------------------------------------------
+
+    def _tenant(self, admission: Admission) -> Tenant:
+        tenant = self.tenants.get(admission.project_id)
+        if tenant is None:
+            quota = self.quotas.get(admission.workspace_id)
+            if quota is None:
+                quota = self.quotas[admission.workspace_id] = Quota(admission.workspace_id, *admission.quota)
+            tenant = Tenant(admission.project_id, self.limits, quota, self.deadlines)
+            tenant.wall = self.wall
+            self.tenants[admission.project_id] = tenant
+        return tenant
+
+    def _key(self, tenant: Tenant, key_id: int) -> Key:
+        key = tenant.keys.get(key_id)
+        if key is None:
+            key = tenant.keys[key_id] = Key(key_id, self.limits)
+        return key
+
+    def _enter(self, connection: Connection, tenant: Tenant, admission: Admission, now: float) -> None:
+        key = self._key(tenant, admission.key_id)
+        if key.connections >= key.most_connections or not key.hellos.take(now):
+            raise Refused("rate_limited", "Too many connections with this key.", retry_after=1_000)
+        connection.session = admission.session
+        tenant.enter(connection)
+        connection.state = State.OPEN
+        self._identify(connection, tenant, key, admission)
+
+    def _identify(self, connection: Connection, tenant: Tenant, key: Key, admission: Admission) -> None:
+        """From now on the connection acts for this key; its header is built once (GP-18)."""
+        key.connections += 1
+        connection.tenant, connection.key = tenant, key
+        connection.id, connection.session, connection.peer = admission.connection_id, admission.session, admission.peer
+        connection.password_digest = admission.password_digest
+        connection.header = Raw(
+            encode(
+                frames.Header(
+                    session=connection.session,
+                    connection=connection.id,
+                    peer=connection.peer,
+                    ip=connection.address.ip,
+                    transport=connection.transport,
+                    connected_at=connection.connected_at,
+                    origin=UNSET if connection.origin is None else connection.origin,
+                )
+            )
+        )
+
+    def _welcome(self, connection: Connection) -> frames.Welcome:
+        limits = self.limits
+        return frames.Welcome(
+            connection=connection.id,
+            session=connection.session,
+            peer=connection.peer,
+            ping=PING_EVERY[connection.peer],
+            limits=frames.ConnectionLimits(limits.frame, limits.timeout, limits.in_flight, limits.rate),
+        )
+
+    # --- time --------------------------------------------------------------------------------------------------------
+
+    def tick(self, now: float, wall: float) -> None:
+        """Let everything that is due fall due. `wall` is the time of day, epoch s."""
+        self.wall = wall
+        for tenant in self.tenants.values():
+            tenant.wall = wall
+        self.deadlines.tick(now)
+
+    def take_counts(self) -> dict[tuple[int, str], int]:
+        """Requests counted since the last call, by workspace and project."""
+        counts = {}
+        for tenant in self.tenants.values():
+            if tenant.requests:
+                counts[tenant.quota.workspace_id, tenant.project_id] = tenant.requests
+                tenant.requests = 0
+        return counts
+
+    def sweep(self, now: float) -> None:
+        """Forget what is no longer in use."""
+        for tenant in list(self.tenants.values()):
+            tenant.keys = {key_id: key for key_id, key in tenant.keys.items() if not key.idle(now)}
+            if not tenant.keys and not tenant.calls.in_flight and not tenant.requests:
+                del self.tenants[tenant.project_id]
+        used = {tenant.quota.workspace_id for tenant in self.tenants.values()}
+        self.quotas = {w: quota for w, quota in self.quotas.items() if w in used or quota.unrecorded}
+        self.addresses = {ip: address for ip, address in self.addresses.items() if not address.idle(now)}
+
+
+def _about(frame: frames.AnyFrame | None, kind: object) -> str | UnsetType:
+    """What a notice is about: the command, the channel, or the frame's type."""
+    for field in ("cmd", "channel"):
+        if name := getattr(frame, field, None):
+            return str(name)
+    return str(kind) if kind else UNSET

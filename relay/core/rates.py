@@ -1,0 +1,35 @@
+"""Rates as a leaky bucket kept as one number (the generic cell rate algorithm, ITU-T I.371)."""
+
+
+class Rate:
+    """So many a second, with a burst of `burst` seconds' worth at once."""
+
+    __slots__ = ("burst", "full_until", "interval")
+
+    def __init__(self, per_second: float, burst: float = 2.0) -> None:
+        self.interval = 1 / per_second
+        self.burst = burst
+        self.full_until = 0.0  # when the bucket will have run empty
+
+    def take(self, now: float) -> bool:
+        """Take one; False (and nothing taken) when the rate is exceeded."""
+        full_until = self.full_until
+        if full_until < now:
+            full_until = now
+        full_until += self.interval
+        if full_until - now > self.burst:
+            return False
+        self.full_until = full_until
+        return True
+
+    def ready(self, now: float) -> bool:
+        """Whether `take` would succeed."""
+        return max(self.full_until, now) + self.interval - now <= self.burst
+
+    def wait(self, now: float) -> int:
+        """Milliseconds until one can be taken again, at least 1."""
+        return max(1, round((self.full_until + self.interval - now - self.burst) * 1000))
+
+    def idle(self, now: float) -> bool:
+        """Nothing of the burst is in use: forgetting this rate changes nothing."""
+        return self.full_until <= now

@@ -1,0 +1,148 @@
+"""All state of ONE project in this process.
+
+A connection knows only its own Tenant: isolation between projects is the shape of the data, not a check.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from msgspec import UNSET, Raw
+
+from relay.core import frames
+from relay.core.calls import Calls
+from relay.core.channels import Channels
+from relay.core.connection import BACKEND, Connection
+from relay.core.deadlines import Deadlines
+from relay.core.errors import Refused
+from relay.core.frames import encode
+from relay.core.functions import Functions
+from relay.core.limits import Limits
+from relay.core.quota import Quota
+from relay.core.sources import Key
+
+
+class Handler(NamedTuple):
+    """What is done with one type of frame. `charged`: it counts against the rates (GP-53)."""
+
+    charged: bool
+    handle: Callable[[Connection, Any, float], None]
+
+
+class Tenant:
+    """A project's connections, functions, calls, channels and counters."""
+
+    def __init__(self, project_id: str, limits: Limits, quota: Quota, deadlines: Deadlines) -> None:
+        self.project_id, self.limits, self.quota, self.deadlines = project_id, limits, quota, deadlines
+        self.connections: dict[Connection, None] = {}
+        self.sessions: dict[str, list[Connection]] = {}
+        self.keys: dict[int, Key] = {}
+        self.functions = Functions(limits.functions)
+        self.calls = Calls(self)
+        self.channels = Channels(limits.subscriptions)
+        self.requests = 0  # counted and not yet sealed into a batch (GP-40)
+        self.wall = 0.0  # the time of day at the last tick, epoch s
+        self.handlers: dict[type, Handler] = {
+            frames.Call: Handler(True, self.calls.call),
+            frames.Result: Handler(False, self.calls.result),
+            frames.Send: Handler(True, self.calls.send),
+            frames.Progress: Handler(False, self.calls.progress),
+            frames.Error: Handler(False, self.calls.error),
+            frames.Cancel: Handler(False, self.calls.cancel),
+            frames.Publish: Handler(True, self.publish),
+            frames.Subscribe: Handler(True, self.subscribe),
+            frames.Unsubscribe: Handler(True, self.unsubscribe),
+            frames.Register: Handler(True, self.register),
+            frames.Unregister: Handler(True, self.unregister),
+            frames.Hello: Handler(True, _second_hello),
+            frames.Ping: Handler(False, _pong),
+            frames.Pong: Handler(False, _heard),
+        }
+
+    # --- who is here -------------------------------------------------------------------------------------------------
+
+    def enter(self, connection: Connection) -> None:
+        """Let a peer in. Raises Refused when its session is full."""
+        session = self.sessions.get(connection.session, [])
+        if len(session) >= self.limits.session_connections:
+            raise Refused("rate_limited", f"At most {self.limits.session_connections} connections share a session.")
+        self.sessions[connection.session] = [*session, connection]
+        self.connections[connection] = None
+
+    def leave(self, connection: Connection) -> None:
+        """Take a peer out of everything: first the rotation, then its calls end."""
+        del self.connections[connection]
+        session = self.sessions[connection.session]
+        session.remove(connection)
+        if not session:
+            del self.sessions[connection.session]
+        self.functions.unregister(connection, list(connection.seats))
+        self.channels.unsubscribe(connection, list(connection.channels))
+        self.calls.lost(connection)
+
+    # --- what is counted ---------------------------------------------------------------------------------------------
+
+    def check_quota(self) -> None:
+        """Raises Refused `quota_exceeded` when the workspace has used up its plan."""
+        quota = self.quota
+        if quota.recorded + quota.unrecorded >= quota.limit:
+            raise quota.refusal(self.wall)
+
+    def count(self) -> None:
+        """One request (GP-40)."""
+        self.requests += 1
+        self.quota.unrecorded += 1
+
+    # --- requests that are no calls ----------------------------------------------------------------------------------
+
+    def register(self, connection: Connection, frame: frames.Register, now: float) -> None:
+        """A back end offers functions."""
+        _only_back_ends(connection, "Only back ends register functions; connect with the private key.")
+        self.functions.register(connection, frame.functions)
+        answer(connection, frame.id)
+
+    def unregister(self, connection: Connection, frame: frames.Unregister, now: float) -> None:
+        """A back end takes functions back; their calls in flight go on."""
+        _only_back_ends(connection, "Only back ends unregister functions.")
+        self.functions.unregister(connection, [spec.name for spec in frame.functions])
+        answer(connection, frame.id)
+
+    def subscribe(self, connection: Connection, frame: frames.Subscribe, now: float) -> None:
+        """The answer comes before the channel's first message (GP-20)."""
+        answer(connection, frame.id, Raw(encode(self.channels.subscribe(connection, frame))))
+
+    def unsubscribe(self, connection: Connection, frame: frames.Unsubscribe, now: float) -> None:
+        self.channels.unsubscribe(connection, frame.channels)
+        answer(connection, frame.id)
+
+    def publish(self, connection: Connection, frame: frames.Publish, now: float) -> None:
+        """A back end sends a message to a channel's subscribers."""
+        _only_back_ends(connection, "Front ends may not publish in this project; publish from a back end.")
+        self.check_quota()
+        receivers = self.channels.publish(connection, frame)
+        self.count()
+        if frame.id is not UNSET:
+            answer(connection, frame.id, Raw(b'{"receivers":%d}' % receivers))
+
+
+def answer(connection: Connection, request_id: str, data: Raw = frames.EMPTY) -> None:
+    """The result of a request that the relay itself answers."""
+    connection.send(encode(frames.ResultOut(id=request_id, data=data)))
+
+
+def _second_hello(connection: Connection, frame: frames.Hello, now: float) -> None:
+    raise Refused("bad_frame", "`hello` is only a connection's first frame.")
+
+
+def _pong(connection: Connection, frame: frames.Ping, now: float) -> None:
+    connection.send(frames.PONG)
+
+
+def _heard(connection: Connection, frame: frames.Pong, now: float) -> None:
+    """Any frame says that the peer lives; this one says nothing else."""
+
+
+def _only_back_ends(connection: Connection, sentence: str) -> None:
+    if connection.peer != BACKEND:
+        raise Refused("forbidden", sentence)
