@@ -1,0 +1,54 @@
+import { OUTCOMES } from './codes.ts';
+
+/** What a GluerError may say beside its code. */
+export interface ErrorFields {
+  /** A sentence for people; default: the code's own sentence. */
+  message?: string | undefined;
+  /** Whether the same request may succeed later; default: as the code's table says. */
+  retryable?: boolean | undefined;
+  /** Milliseconds to wait before trying again. */
+  retry_after?: number | undefined;
+  /** Whatever the refusing side added, such as `{limit, used, resets_at}`. */
+  data?: unknown;
+}
+
+/** The one error of the SDKs: an outcome of section 7 of the protocol. */
+export class GluerError extends Error {
+  override readonly name = 'GluerError';
+  readonly code: string;
+  readonly retryable: boolean;
+  readonly retry_after: number | undefined;
+  readonly data: unknown;
+
+  constructor(code: string, fields: ErrorFields | string = {}) {
+    const { message, retryable, retry_after, data } = typeof fields === 'string' ? { message: fields } : fields;
+    super(message ?? OUTCOMES[code]?.message ?? code);
+    this.code = code;
+    this.retryable = retryable ?? OUTCOMES[code]?.retryable ?? false;
+    this.retry_after = retry_after;
+    this.data = data;
+  }
+}
+
+/** A mistake in the program that uses the SDK: the sentence says what to do. */
+export function mistake(message: string): GluerError {
+  return new GluerError('invalid_arguments', message);
+}
+
+/** The error that an `error` frame or a problem+json body describes; what is missing or of a wrong type gets its default. */
+export function errorFrom(fields: Record<string, unknown>, fallback = 'app_error'): GluerError {
+  const { code, message, detail, retryable, retry_after, data } = fields;
+  const sentence = [message, detail].find((text) => typeof text === 'string');
+  return new GluerError(typeof code === 'string' ? code : fallback, {
+    message: sentence,
+    retryable: typeof retryable === 'boolean' ? retryable : undefined,
+    retry_after: typeof retry_after === 'number' ? retry_after : undefined,
+    data,
+  });
+}
+
+/** Anything thrown, as an Error with a sentence. */
+export function messageOf(thrown: unknown): string {
+  if (thrown instanceof Error) return thrown.message || thrown.name;
+  return typeof thrown === 'string' ? thrown : 'Something that is no Error was thrown.';
+}

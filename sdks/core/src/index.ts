@@ -1,0 +1,8 @@
+// What the two packages show of the part they share.
+export type { ConnectionState } from './connection.ts';
+export { GluerError, type ErrorFields } from './errors.ts';
+export type { ConnectionDetail, DisconnectDetail, ErrorDetail, EventDetails, EventName, GluerEvent, Listener } from './events.ts';
+export type { Limits, Welcome } from './frames.ts';
+export type { WebSocketConstructor, WebSocketLike } from './link.ts';
+export type { CallOptions, Reply } from './requests.ts';
+export type { MessageHandler, MessageInfo } from './subscriptions.ts';

@@ -1,0 +1,20 @@
+import { mistake } from './errors.ts';
+
+/** Characters of a command, channel or store key (GP-50). */
+const NAME_LENGTH = 128;
+const UNSPEAKABLE = /[\p{Cc}\p{Cs}]/u; // control characters and lone surrogates
+
+/** The name, when it is one (GP-50); raises `invalid_arguments` otherwise. */
+export function checkName(what: string, name: unknown): string {
+  if (typeof name !== 'string' || name === '' || name.length > 2 * NAME_LENGTH || Array.from(name).length > NAME_LENGTH)
+    throw mistake(`A ${what} is a string of 1 to ${String(NAME_LENGTH)} characters.`);
+  if (UNSPEAKABLE.test(name)) throw mistake(`A ${what} holds no control characters and no lone surrogates.`);
+  return name;
+}
+
+/** The channel's name; names that begin with `$gluer` are the relay's own. */
+export function checkChannel(channel: unknown): string {
+  const name = checkName('channel', channel);
+  if (name.startsWith('$gluer')) throw mistake(`The channel '${name}' is reserved: choose a name without '$gluer' in front.`);
+  return name;
+}

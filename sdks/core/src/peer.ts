@@ -1,0 +1,197 @@
+import { checkUrl, DEFAULT_URL, socketAddress, urlOfEnvironment } from './address.ts';
+import { Connection, type ConnectionState } from './connection.ts';
+import { GluerError } from './errors.ts';
+import { Events } from './events.ts';
+import { payload, type Frame, type Welcome } from './frames.ts';
+import { projectOf, type Kind } from './keys.ts';
+import type { WebSocketConstructor } from './link.ts';
+import { checkName } from './names.ts';
+import { callOptions, Requests, type CallOptions, type Reply } from './requests.ts';
+import type { Roster, RosterPorts } from './roster.ts';
+import { Subscriptions } from './subscriptions.ts';
+import { timingOf, type Timing } from './timing.ts';
+
+/** What a kind of client adds to the common part. */
+export interface PeerParts {
+  readonly kind: Kind;
+  /** Name and version, as the dashboard shows them. */
+  readonly sdk: string;
+  readonly timing?: Partial<Timing> | undefined;
+  webSocket(): WebSocketConstructor;
+  /** This client's address across reconnects (GP-5). */
+  session(project: string): string;
+  /** Takes frames that are no answers and no messages. */
+  received?(frame: Frame): void;
+  /** The connection ended. */
+  ended?(): void;
+}
+
+/** What the program has set; it holds from the next connection on. */
+export interface PeerSettings {
+  url?: string;
+  key?: string;
+  password?: string;
+  name?: string;
+}
+
+/** The part that both kinds of client share: a connection, requests, subscriptions, events. */
+export class Peer {
+  readonly settings: PeerSettings = {};
+  readonly events = new Events();
+  readonly requests: Requests;
+  readonly subscriptions: Subscriptions;
+  readonly connection: Connection;
+  readonly #parts: PeerParts;
+  readonly #rosters: Roster[];
+  #welcomed = false;
+  #troubled = false;
+
+  constructor(parts: PeerParts) {
+    this.#parts = parts;
+    this.connection = new Connection(this.#ports(), { ...timingOf(parts.kind), ...parts.timing });
+    const { connection } = this;
+    this.requests = new Requests({
+      get open() { return connection.open; },
+      get ready() { return connection.state === 'connected'; },
+      get buffered() { return connection.buffered; },
+      write: (text) => { connection.write(text); },
+    });
+    this.subscriptions = new Subscriptions(this.rosterPorts());
+    this.#rosters = [this.subscriptions.roster];
+  }
+
+  get state(): ConnectionState {
+    return this.connection.state;
+  }
+
+  /** The relay's URL: the program's, the environment's, or the public relay's. */
+  get url(): string {
+    return checkUrl(this.settings.url ?? urlOfEnvironment() ?? DEFAULT_URL);
+  }
+
+  /** The id of the project whose key was set. */
+  get project(): string {
+    return projectOf(this.settings.key, this.#parts.kind);
+  }
+
+  connect(): Promise<Welcome> {
+    this.#check();
+    this.requests.start();
+    return this.connection.connect();
+  }
+
+  disconnect(): void {
+    this.connection.disconnect();
+  }
+
+  /** Rejects with the call's outcome, or with `invalid_arguments`. */
+  async call(cmd: string, data: unknown, timeout?: number | CallOptions): Promise<Reply> {
+    return this.request({ type: 'call', cmd: checkName('command', cmd) }, payload(data), callOptions(timeout));
+  }
+
+  /** Makes an answered request; `data` is JSON text. */
+  request(head: Frame, data: string, options: CallOptions = {}): Promise<Reply> {
+    this.#flush();
+    return this.requests.call(head, data, options);
+  }
+
+  /** A send has no outcome: what becomes of it is an `error` event at most. */
+  send(cmd: string, data: unknown): void {
+    const text = payload(data);
+    const head = { type: 'send', cmd: checkName('command', cmd) };
+    this.#flush();
+    this.requests.send(head, text).catch((error: unknown) => { this.complain(error as GluerError, { type: 'send', cmd }); });
+  }
+
+  /** Raises the `error` event. */
+  complain({ code, message }: GluerError, about?: unknown, error?: unknown): void {
+    this.events.emit('error', { code, message, ...(about === undefined ? {} : { about }), ...(error === undefined ? {} : { error }) });
+  }
+
+  /** Lets the roster's names be told to every connection. */
+  enroll(roster: Roster): Roster {
+    this.#rosters.unshift(roster);
+    return roster;
+  }
+
+  rosterPorts(): RosterPorts {
+    const { connection } = this;
+    return {
+      get open() { return connection.open; },
+      tell: (head) => this.requests.tell(head),
+      refused: (error, head) => { this.complain(error, head); },
+    };
+  }
+
+  /** Raises what is wrong with the settings now, not when the socket is opened. */
+  #check(): void {
+    socketAddress(this.url, this.project);
+    this.#parts.webSocket();
+  }
+
+  #flush(): void {
+    if (this.connection.state === 'connected') for (const roster of this.#rosters) roster.flush();
+  }
+
+  #ports(): ConstructorParameters<typeof Connection>[0] {
+    return {
+      socket: () => new (this.#parts.webSocket())(socketAddress(this.url, this.project), 'gluer.v1.json'),
+      hello: () => this.#hello(),
+      opened: () => { for (const roster of this.#rosters) roster.restart(); },
+      welcomed: (welcome) => { this.#onWelcome(welcome); },
+      received: (frame) => { this.#received(frame); },
+      lost: (error, standing) => { this.#lost(error, standing); },
+      refused: (error, standing) => { this.#stopped(error, standing); this.complain(error); },
+      left: (error, standing) => { this.#stopped(error, standing); this.requests.start(); },
+      garbled: () => { this.complain(new GluerError('bad_frame', 'The relay sent something that is no frame: is the URL that of a Gluer relay?')); },
+    };
+  }
+
+  #hello(): Frame {
+    const { key, password, name } = this.settings;
+    const session = this.#parts.session(this.project);
+    return { type: 'hello', key, ...(password ? { password } : {}), session, ...(name ? { name } : {}), sdk: this.#parts.sdk };
+  }
+
+  #onWelcome(welcome: Welcome): void {
+    const reconnected = this.#welcomed;
+    this.#welcomed = true;
+    this.#troubled = false;
+    this.requests.frameLimit = welcome.limits.frame;
+    this.requests.resume();
+    this.events.emit('connection', { connection: welcome.connection, session: welcome.session, reconnected });
+  }
+
+  #received(frame: Frame): void {
+    if (frame.type === 'result' || frame.type === 'error' || frame.type === 'progress') this.requests.answer(frame);
+    else if (frame.type === 'message') this.subscriptions.deliver(frame);
+    else if (frame.type === 'notice') this.events.emit('error', { code: String(frame['code']), message: String(frame['message']), about: frame['about'] });
+    else this.#parts.received?.(frame);
+  }
+
+  #lost(error: GluerError, standing: boolean): void {
+    this.#end();
+    this.requests.lose(error);
+    if (standing) this.events.emit('disconnect', { code: error.code, message: error.message, reconnecting: true });
+    else if (!this.#troubled) this.#trouble(error);
+  }
+
+  /** Says once per outage that the relay cannot be reached. */
+  #trouble({ message }: GluerError): void {
+    this.#troubled = true;
+    this.complain(new GluerError('relay_unavailable', `No connection to ${this.url}, trying again: ${message}`));
+  }
+
+  #stopped(error: GluerError, standing: boolean): void {
+    const { code, message } = error;
+    this.#end();
+    this.#welcomed = false;
+    this.requests.stop(error);
+    if (standing) this.events.emit('disconnect', { code, message, reconnecting: false });
+  }
+
+  #end(): void {
+    for (const roster of this.#rosters) roster.pause();
+    this.#parts.ended?.();
+  }
+}

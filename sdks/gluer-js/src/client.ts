@@ -1,0 +1,152 @@
+import { checkUrl } from '../../core/src/address.ts';
+import type { ConnectionState } from '../../core/src/connection.ts';
+import { mistake } from '../../core/src/errors.ts';
+import type { EventName, Listener } from '../../core/src/events.ts';
+import { payload, isRecord, type Welcome } from '../../core/src/frames.ts';
+import { projectOf } from '../../core/src/keys.ts';
+import type { WebSocketConstructor } from '../../core/src/link.ts';
+import { checkName } from '../../core/src/names.ts';
+import { Peer } from '../../core/src/peer.ts';
+import { callOptions, type CallOptions, type Reply } from '../../core/src/requests.ts';
+import { checkSession } from '../../core/src/session.ts';
+import type { MessageHandler } from '../../core/src/subscriptions.ts';
+import type { Timing } from '../../core/src/timing.ts';
+import { version } from '../package.json';
+import { httpCall } from './http.ts';
+import { ContextItems } from './context_items.ts';
+import type { TabSessions } from './tab_sessions.ts';
+
+/** What setup() takes. Options that are left out keep what they had. */
+export interface SetupOptions {
+  /** The project's public key (`gluer_pub_…`). Needed once, before connect(). */
+  project?: string | undefined;
+  /** The relay's URL (ws, wss, http or https). Default: `wss://ws.gluer.io`; in Node, GLUER_URL of the environment. */
+  url?: string | undefined;
+  /** This client's secret address, 16 to 128 characters. Default: 128 random bits, kept over a reload of the tab. */
+  sessionId?: string | undefined;
+  /** The WebSocket class. Default: the global one; Node before version 22 has none. */
+  WebSocket?: WebSocketConstructor | undefined;
+}
+
+/** A front end's connection to its project. */
+export class GluerClient {
+  readonly #peer: Peer;
+  readonly #items = new ContextItems();
+  readonly #sessions: TabSessions;
+  #webSocket: WebSocketConstructor | undefined;
+  #sessionId: string | undefined;
+
+  /** @internal Programs use createClient(). */
+  constructor(sessions: TabSessions, timing?: Partial<Timing>) {
+    this.#sessions = sessions;
+    this.#peer = new Peer({
+      kind: 'frontend',
+      sdk: `gluer-js/${version}`,
+      timing,
+      webSocket: () => this.#socketClass(),
+      session: (project) => this.#session(project),
+    });
+  }
+
+  /** Where the connection stands: `disconnected`, `connecting`, `connected` or `reconnecting`. */
+  get state(): ConnectionState {
+    return this.#peer.state;
+  }
+
+  /**
+   * Says which project and which relay; may be called again, also after connect() in the same turn. What is set later
+   * holds from the next connection on. Raises `invalid_arguments` for a wrong key, URL or session id.
+   */
+  setup({ url, project, sessionId, WebSocket }: SetupOptions): void {
+    if (project !== undefined) projectOf(project, 'frontend');
+    if (url !== undefined) checkUrl(url);
+    if (sessionId !== undefined) this.#sessionId = checkSession(sessionId);
+    if (project !== undefined) this.#peer.settings.key = project;
+    if (url !== undefined) this.#peer.settings.url = url;
+    if (WebSocket !== undefined) this.#webSocket = WebSocket;
+  }
+
+  /**
+   * Connects, and comes back by itself (GP-3). Resolves at the welcome; rejects only when trying again cannot help.
+   * Nobody has to wait for it: calls wait for the connection, and failures raise the `error` event too.
+   * Raises `invalid_arguments` when setup() has not named a project.
+   */
+  connect(): Promise<Welcome> {
+    return this.#peer.connect();
+  }
+
+  /** Ends the connection; calls without an outcome reject with `connection_lost`. Subscriptions stay for the next connect(). */
+  disconnect(): void {
+    this.#peer.disconnect();
+  }
+
+  /** Tries again now instead of at the back-off's end; the page does so when the browser is online again. */
+  hurry(): void {
+    this.#peer.connection.hurry();
+  }
+
+  /** Listens to `connection`, `disconnect` or `error`; the listener gets an event with `detail`. */
+  addEventListener<Name extends EventName>(type: Name, listener: Listener<Name>): void {
+    this.#peer.events.add(type, listener);
+  }
+
+  removeEventListener<Name extends EventName>(type: Name, listener: Listener<Name>): void {
+    this.#peer.events.remove(type, listener);
+  }
+
+  /** Sends `{cmd, data}`; there is no answer. A refusal raises the `error` event. */
+  send(frame: { cmd: string; data?: unknown }): void {
+    if (!isRecord(frame)) throw mistake("send() takes {cmd, data}; sendMsg(cmd, data) takes them one by one.");
+    this.sendMsg(frame.cmd, frame.data);
+  }
+
+  /** Sends data to a function; there is no answer. A refusal raises the `error` event. */
+  sendMsg(cmd: string, data: unknown = {}): void {
+    this.#peer.send(cmd, this.#items.mergedInto(data));
+  }
+
+  /**
+   * Calls a function. `timeout`: ms, default 30 000 (or options). Rejects with a GluerError, at the latest 250 ms after
+   * the deadline (GP-10). A call made before the connection stands waits for it.
+   */
+  async sendMsgSync<T = any>(cmd: string, data: unknown = {}, timeout?: number | CallOptions): Promise<Reply<T>> { // eslint-disable-line @typescript-eslint/no-explicit-any -- the function's own type, which only the program knows
+    return (await this.#peer.call(cmd, this.#items.mergedInto(data), timeout)) as Reply<T>;
+  }
+
+  /** Calls a function by HTTP, without a connection; reply and errors are those of sendMsgSync(). Progress is not reported. */
+  async sendHttp<T = any>(cmd: string, data: unknown = {}, timeout?: number | CallOptions): Promise<Reply<T>> { // eslint-disable-line @typescript-eslint/no-explicit-any -- as above
+    const { project, url, settings } = this.#peer;
+    const call = { url, key: settings.key ?? '', session: this.#session(project), cmd: checkName('command', cmd) };
+    const reply = await httpCall({ ...callOptions(timeout), ...call, data: payload(this.#items.mergedInto(data)) });
+    return reply as Reply<T>;
+  }
+
+  /** Listens to one channel or several, across reconnects; the returned function ends it. */
+  subscribe(channels: string | readonly string[], handler: MessageHandler): () => void {
+    return this.#peer.subscriptions.subscribe(channels, handler);
+  }
+
+  /** Takes a handler away from channels, or all handlers. */
+  unsubscribe(channels: string | readonly string[], handler?: MessageHandler): void {
+    this.#peer.subscriptions.unsubscribe(channels, handler);
+  }
+
+  /** Adds a value that goes with every call and send as a field of its data; the data's own fields win (GP-19). */
+  setContextItem(key: string, value: unknown): void {
+    this.#items.set(key, value);
+  }
+
+  deleteContextItem(key: string): void {
+    this.#items.delete(key);
+  }
+
+  #session(project: string): string {
+    return this.#sessionId ?? this.#sessions.of(project);
+  }
+
+  #socketClass(): WebSocketConstructor {
+    const found = this.#webSocket ?? (globalThis as { WebSocket?: WebSocketConstructor }).WebSocket;
+    if (!found) throw mistake("This platform has no WebSocket: call setup({ WebSocket }) with one, in Node with that of the package 'ws'.");
+    return found;
+  }
+}

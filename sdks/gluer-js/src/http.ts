@@ -1,0 +1,78 @@
+import { callAddress } from '../../core/src/address.ts';
+import { errorFrom, GluerError, messageOf } from '../../core/src/errors.ts';
+import { isRecord } from '../../core/src/frames.ts';
+import { checkTimeout, replyOf, type CallOptions, type Reply } from '../../core/src/requests.ts';
+
+const GRACE = 250; // ms after the deadline in which the relay's own outcome may come (GP-10)
+
+/** One call over HTTP. */
+export interface HttpCall extends CallOptions {
+  readonly url: string;
+  readonly key: string;
+  readonly session: string;
+  readonly cmd: string;
+  /** JSON text. */
+  readonly data: string;
+}
+
+/** Makes a call by `POST /v1/call/{cmd}` (section 6): the same reply and the same errors as over the socket. */
+export async function httpCall(call: HttpCall): Promise<Reply> {
+  const timeout = Math.ceil(checkTimeout(call.timeout));
+  const ends = new AbortController();
+  const timer = setTimeout(() => { ends.abort(new GluerError('deadline_exceeded')); }, timeout + GRACE);
+  const cancel = (): void => { ends.abort(new GluerError('cancelled')); };
+  call.signal?.addEventListener('abort', cancel);
+  if (call.signal?.aborted) cancel();
+  try {
+    return await exchange(call, timeout, ends.signal);
+  } catch (thrown) {
+    throw outcomeOf(thrown, ends.signal);
+  } finally {
+    clearTimeout(timer);
+    call.signal?.removeEventListener('abort', cancel);
+  }
+}
+
+async function exchange({ url, key, session, cmd, data }: HttpCall, timeout: number, signal: AbortSignal): Promise<Reply> {
+  const response = await fetch(callAddress(url, cmd), {
+    method: 'POST',
+    headers: {
+      'Authorization': `Bearer ${key}`,
+      'Content-Type': 'application/json',
+      'Gluer-Session': session,
+      'Gluer-Timeout': String(timeout),
+    },
+    body: data,
+    signal,
+  });
+  const body = parsed(await response.text());
+  if (response.ok && body) return replyOf(body);
+  throw refusal(response, body);
+}
+
+/** The error of a problem+json body; what a proxy says instead means that the relay was not reached. */
+function refusal(response: Response, body: Record<string, unknown> | undefined): GluerError {
+  if (typeof body?.['code'] === 'string') return errorFrom({ ...headerFields(response), ...body });
+  return new GluerError('relay_unavailable', `The relay's URL answered with HTTP ${String(response.status)} and no outcome.`);
+}
+
+function headerFields(response: Response): Record<string, unknown> {
+  const seconds = Number(response.headers.get('Retry-After') ?? NaN);
+  return Number.isFinite(seconds) ? { retry_after: seconds * 1_000 } : {};
+}
+
+/** What ended the exchange: the deadline, the caller, the relay; or the network, and nobody knows whether the call ran. */
+function outcomeOf(thrown: unknown, signal: AbortSignal): GluerError {
+  if (signal.aborted) return signal.reason as GluerError;
+  if (thrown instanceof GluerError) return thrown;
+  return new GluerError('connection_lost', `The HTTP request failed: ${messageOf(thrown)}`);
+}
+
+function parsed(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isRecord(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}

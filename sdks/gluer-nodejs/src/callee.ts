@@ -1,0 +1,150 @@
+// Runs the functions that others call. Its rules:
+// 1. A call is answered at most once, and only on the connection it came by.
+// 2. A function without an interceptor starts in the frame's own turn: calls of one caller start in order (GP-17).
+// 3. No stack and no path leaves this process: only a thrown error's message does.
+import { GluerError, messageOf } from '../../core/src/errors.ts';
+import { bytesOver, encode, payload, type Frame } from '../../core/src/frames.ts';
+import { checkName } from '../../core/src/names.ts';
+import type { Context, Header } from './context.ts';
+import type { Functions } from './functions.ts';
+import { intercept, type Interceptors } from './interceptors.ts';
+
+/** Where answers go. */
+export interface CalleePorts {
+  /** Bytes of a frame that the relay takes. */
+  readonly frameLimit: number;
+  write(text: string): void;
+  /** A function failed in a way that its author has to know. */
+  failed(error: GluerError, cmd: string, thrown: unknown): void;
+}
+
+const MOST_RUNNING = 10_000; // calls and sends at once
+const LONGEST_MESSAGE = 256; // bytes (section 3)
+const OWN_CODES = new Set(['app_error', 'rejected', 'invalid_arguments']); // what a callee may answer (GP-5A)
+
+interface Run {
+  readonly cmd: string;
+  /** Undefined for a send. */
+  readonly id: string | undefined;
+  readonly ends: AbortController;
+}
+
+export class Callee {
+  readonly #ports: CalleePorts;
+  readonly #functions: Functions;
+  readonly #interceptors: Interceptors;
+  readonly #calls = new Map<string, Run>();
+  #running = 0;
+
+  constructor(ports: CalleePorts, functions: Functions, interceptors: Interceptors) {
+    this.#ports = ports;
+    this.#functions = functions;
+    this.#interceptors = interceptors;
+  }
+
+  /** Takes a `call`, `send` or `cancel` frame; others are ignored. */
+  received(frame: Frame): void {
+    const id = typeof frame['id'] === 'string' ? frame['id'] : undefined;
+    if (frame.type === 'cancel') this.#cancel(id);
+    else if (frame.type === 'send' || (frame.type === 'call' && id !== undefined)) void this.#take(frame, frame.type === 'call' ? id : undefined);
+  }
+
+  /** The connection ended: nobody waits for the answers any more. */
+  abandon(): void {
+    for (const { ends } of this.#calls.values()) ends.abort(new GluerError('connection_lost'));
+    this.#calls.clear();
+  }
+
+  #cancel(id = ''): void {
+    this.#calls.get(id)?.ends.abort(new GluerError('cancelled'));
+    this.#calls.delete(id);
+  }
+
+  async #take(frame: Frame, id: string | undefined): Promise<void> {
+    const run: Run = { cmd: String(frame['cmd']), id, ends: new AbortController() };
+    if (id !== undefined) this.#calls.set(id, run);
+    const context = this.#context(run, (frame['header'] ?? {}) as Header);
+    this.#running++;
+    try {
+      const data = await this.#perform(run, frame['data'], context);
+      this.#finish(run, resultFrame(run, context.outcome, payload(data ?? null)));
+    } catch (thrown) {
+      this.#fail(run, thrown);
+    } finally {
+      this.#running--;
+    }
+  }
+
+  #perform({ cmd, ends }: Run, data: unknown, context: Context): unknown {
+    const handler = this.#functions.get(cmd);
+    if (!handler) throw new GluerError('app_error', `This back end has no function '${cmd}'.`);
+    if (this.#running > MOST_RUNNING) throw new GluerError('app_error', { message: 'This back end runs too many calls at once.', retryable: true });
+    const plugin = cmd.slice(0, Math.max(cmd.indexOf(':'), 0));
+    const interceptor = this.#interceptors.get(plugin);
+    if (!interceptor) return handler(data, context);
+    return intercept(interceptor, plugin, data, context.header).then((allowed) => (ends.signal.aborted ? null : handler(allowed, context)));
+  }
+
+  #context(run: Run, header: Header): Context {
+    const progress = (data: unknown): void => {
+      if (this.#awaited(run)) this.#write(encode({ type: 'progress', id: run.id }, payload(data)));
+    };
+    return { header, signal: run.ends.signal, progress };
+  }
+
+  #awaited({ id, ends }: Run): boolean {
+    return id !== undefined && this.#calls.get(id)?.ends === ends;
+  }
+
+  /** Answers, when somebody still waits. */
+  #finish(run: Run, text: string): void {
+    if (!this.#awaited(run)) return;
+    this.#write(text);
+    this.#calls.delete(run.id ?? '');
+  }
+
+  #write(text: string): void {
+    const bytes = bytesOver(text, this.#ports.frameLimit);
+    if (bytes !== undefined) throw new GluerError('app_error', `The answer has ${String(bytes)} bytes, and the relay takes ${String(this.#ports.frameLimit)}.`);
+    this.#ports.write(text);
+  }
+
+  #fail(run: Run, thrown: unknown): void {
+    const error = errorOf(thrown);
+    if (error.code === 'app_error' && !run.ends.signal.aborted) this.#ports.failed(error, run.cmd, thrown);
+    if (!this.#awaited(run)) return;
+    this.#ports.write(this.#errorFrame(run, error));
+    this.#calls.delete(run.id ?? '');
+  }
+
+  /** The `error` frame; data that JSON or the relay does not take stays here. */
+  #errorFrame({ id }: Run, { code, message, retryable, retry_after, data }: GluerError): string {
+    const head = { type: 'error', id, code, message: shortened(message), retryable, ...(retry_after === undefined ? {} : { retry_after }) };
+    try {
+      const text = encode(head, data === undefined ? undefined : payload(data));
+      return bytesOver(text, this.#ports.frameLimit) === undefined ? text : encode(head);
+    } catch {
+      return encode(head);
+    }
+  }
+}
+
+function resultFrame({ id }: Run, outcome: unknown, data: string): string {
+  return encode({ type: 'result', id, ...(outcome === undefined ? {} : { outcome: checkName('named outcome', outcome) }) }, data);
+}
+
+/** What the caller may know of something thrown: a code of a callee's own, the message, and the fields of a GluerError. */
+function errorOf(thrown: unknown): GluerError {
+  const { code, retryable, retry_after, data } = (typeof thrown === 'object' && thrown !== null ? thrown : {}) as Partial<GluerError>;
+  const own = code !== undefined && OWN_CODES.has(code);
+  const message = messageOf(thrown);
+  if (!own) return new GluerError('app_error', message);
+  return new GluerError(code, { message, retryable, retry_after, data });
+}
+
+/** The message cut to 256 bytes, at a character. */
+function shortened(message: string): string {
+  if (bytesOver(message, LONGEST_MESSAGE) === undefined) return message;
+  const bytes = new TextEncoder().encode(message).subarray(0, LONGEST_MESSAGE);
+  return new TextDecoder().decode(bytes, { stream: true }); // streaming keeps back a character that was cut in two
+}
