@@ -4,6 +4,7 @@ import asyncio
 import shutil
 import socket
 import subprocess
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from redis.asyncio import Redis
@@ -22,6 +23,7 @@ CONFIGURATION = """
 bind {address}
 port {port}
 requirepass {password}
+dir "{home}"
 databases 2
 maxmemory {memory}mb
 maxmemory-policy volatile-ttl
@@ -33,10 +35,10 @@ loglevel warning
 """
 
 
-def private_broker(password: str) -> tuple[Child, str]:
+def private_broker(password: str, home: Path) -> tuple[Child, str]:
     """A broker on a free loopback port, not started yet, and its URL. The password goes to it by its standard input."""
     port = free_port()
-    configuration = CONFIGURATION.format(address=ADDRESS, port=port, password=password, memory=MEMORY)
+    configuration = CONFIGURATION.format(address=ADDRESS, port=port, password=password, home=home, memory=MEMORY)
     child = Child("broker", [broker_program(), "-"], reads=configuration.encode())
     return child, f"redis://:{password}@{ADDRESS}:{port}"
 

@@ -72,7 +72,7 @@ class Supervisor:
     async def start_broker(self) -> None:
         url = self.options.redis_url
         if not url:
-            self.broker, url = private_broker(self.options.broker_password)
+            self.broker, url = private_broker(self.options.broker_password, self.options.home)
             self.track(self.keep_running(self.broker))
         await broker_ready(url, READY)
         os.environ["REDIS_URL"] = url  # for every child from here on

@@ -25,6 +25,7 @@ def main(descriptor: int) -> None:
         forwarded_allow_ips=settings.TRUSTED_PROXIES,
         timeout_graceful_shutdown=GRACE,
         log_config=None,  # settings.LOGGING is the one place
+        log_level="warning",
         access_log=False,
         server_header=False,
     )

@@ -8,11 +8,11 @@ from celery.beat import EmbeddedService
 from gluer_site import celery_app
 
 ARGUMENTS = [
+    "--quiet",
     "worker",
     "--pool=threads",
     "--concurrency=2",
     "--loglevel=WARNING",
-    "--quiet",
     "--without-gossip",  # there is no other worker to talk to
     "--without-mingle",
 ]
