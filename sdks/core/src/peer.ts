@@ -1,7 +1,7 @@
 import { checkUrl, DEFAULT_URL, socketAddress, urlOfEnvironment } from './address.ts';
 import { Connection, type ConnectionState } from './connection.ts';
-import { GluerError } from './errors.ts';
-import { Events } from './events.ts';
+import { errorFrom, GluerError } from './errors.ts';
+import { Events, type ErrorDetail } from './events.ts';
 import { payload, type Frame, type Welcome } from './frames.ts';
 import { projectOf, type Kind } from './keys.ts';
 import type { WebSocketConstructor } from './link.ts';
@@ -104,8 +104,9 @@ export class Peer {
   }
 
   /** Raises the `error` event. */
-  complain({ code, message }: GluerError, about?: unknown, error?: unknown): void {
-    this.events.emit('error', { code, message, ...(about === undefined ? {} : { about }), ...(error === undefined ? {} : { error }) });
+  complain({ code, message, data }: GluerError, about?: unknown, error?: unknown): void {
+    const all = Object.entries({ code, message, about, data, error }).filter(([, value]) => value !== undefined);
+    this.events.emit('error', Object.fromEntries(all) as unknown as ErrorDetail);
   }
 
   /** Lets the roster's names be told to every connection. */
@@ -119,7 +120,7 @@ export class Peer {
     return {
       get open() { return connection.open; },
       tell: (head) => this.requests.tell(head),
-      refused: (error, head) => { this.complain(error, head); },
+      failed: (error, head) => { this.complain(error, head); },
     };
   }
 
@@ -165,7 +166,7 @@ export class Peer {
   #received(frame: Frame): void {
     if (frame.type === 'result' || frame.type === 'error' || frame.type === 'progress') this.requests.answer(frame);
     else if (frame.type === 'message') this.subscriptions.deliver(frame);
-    else if (frame.type === 'notice') this.events.emit('error', { code: String(frame['code']), message: String(frame['message']), about: frame['about'] });
+    else if (frame.type === 'notice') this.complain(errorFrom(frame, 'bad_frame'), frame['about']);
     else this.#parts.received?.(frame);
   }
 

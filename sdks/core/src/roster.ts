@@ -1,3 +1,4 @@
+import { backoff, type Backoff } from './backoff.ts';
 import type { GluerError } from './errors.ts';
 import type { Frame } from './frames.ts';
 
@@ -6,13 +7,13 @@ export interface RosterPorts {
   /** Whether frames may be written: the hello is. */
   readonly open: boolean;
   tell(head: Frame): Promise<unknown>;
-  /** The relay refused these names for good. */
-  refused(error: GluerError, head: Frame): void;
+  /** The relay did not take these names. */
+  failed(error: GluerError, head: Frame): void;
 }
 
 const BATCH = 250; // names in one frame: far below its limit of bytes
 const MOST_NAMES = 2_000; // with two rosters 16 frames behind a hello, of the 64 that the relay takes
-const RETRY = 1_000; // ms before names are offered again that the relay could not take just now
+const RETRY: Backoff = { least: 1_000, most: 30_000 }; // ms before names are offered again that the relay could not take just now
 
 /**
  * Names that the relay is to know while this client is connected: its channels, or its functions.
@@ -27,6 +28,7 @@ export class Roster {
   readonly #stale = new Set<string>(); // to be taken back
   #scheduled = false;
   #retry: ReturnType<typeof setTimeout> | undefined;
+  #failures = 0;
 
   constructor(ports: RosterPorts, adding: (names: string[]) => Frame, removing: (names: string[]) => Frame) {
     this.#ports = ports;
@@ -62,6 +64,7 @@ export class Roster {
   /** A new connection: it knows nothing yet. */
   restart(): void {
     this.pause();
+    this.#failures = 0;
     this.#stale.clear();
     for (const name of this.#names) this.#fresh.add(name);
     this.flush();
@@ -83,17 +86,16 @@ export class Roster {
   }
 
   #tell(head: Frame, names: string[]): void {
-    this.#ports.tell(head).catch((error: unknown) => { this.#failed(error as GluerError, head, names); });
+    const taken = (): void => { this.#failures = 0; };
+    this.#ports.tell(head).then(taken, (error: unknown) => { this.#failed(error as GluerError, head, names); });
   }
 
   #failed(error: GluerError, head: Frame, names: string[]): void {
     if (error.code === 'connection_lost' || !this.#ports.open) return; // the next connection is told all names
-    if (!error.retryable) {
-      this.#ports.refused(error, head);
-      return;
-    }
+    this.#ports.failed(error, head);
+    if (!error.retryable) return;
     for (const name of names) if (this.#names.has(name)) this.#fresh.add(name);
-    this.#retry ??= setTimeout(() => { this.pause(); this.flush(); }, Math.max(error.retry_after ?? 0, RETRY));
+    this.#retry ??= setTimeout(() => { this.pause(); this.flush(); }, (error.retry_after ?? 0) + backoff(RETRY, this.#failures++));
   }
 }
 

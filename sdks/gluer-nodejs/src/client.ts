@@ -5,7 +5,7 @@ import { GluerError, mistake } from '../../core/src/errors.ts';
 import type { EventName, Listener } from '../../core/src/events.ts';
 import { payload, type Welcome } from '../../core/src/frames.ts';
 import { projectOf } from '../../core/src/keys.ts';
-import { checkChannel } from '../../core/src/names.ts';
+import { checkChannel, checkName } from '../../core/src/names.ts';
 import { Peer } from '../../core/src/peer.ts';
 import type { CallOptions, Reply } from '../../core/src/requests.ts';
 import { Roster } from '../../core/src/roster.ts';
@@ -78,6 +78,7 @@ export class GluerServer {
     const { settings, state } = this.#peer;
     projectOf(private_key, 'backend');
     if (url !== undefined) checkUrl(url);
+    if (name !== undefined) checkName('server name', name);
     if (state !== 'disconnected' && settings.key !== private_key)
       throw mistake('This back end is connected with another key: call disconnect() first, or use createClient().');
     Object.assign(settings, { key: private_key, name: name ?? settings.name ?? hostname() });
