@@ -1,6 +1,7 @@
-// The demo project's back end: a calculator. Started by `make run`, which sets GLUER_URL and GLUER_PRIVATE_KEY.
+// The demo project's back end: a calculator. `make run` starts it and sets GLUER_URL and GLUER_PRIVATE_KEY.
 import * as gluer from '../sdks/gluer-nodejs/dist/index.js';
 
+gluer.addEventListener('connection', () => console.log('The demo calculator is connected.'));
 gluer.connect(process.env.GLUER_PRIVATE_KEY, { name: 'demo calculator' });
 
 gluer.register_plugin('calculator', 'add', async ({ a, b }) => ({ result: a + b }));
