@@ -1,7 +1,7 @@
 """Calls in flight (section 3).
 
-Rule 1  A call is in `in_flight`, in its caller's `calling`, in its server's `serving` and in the deadlines: in all
-        of them or in none. `_end` is the only way out; who ends a call sends its outcome. So there is exactly one (GP-10).
+Rule 1  A call is in `in_flight`, in its caller's `calling`, in its server's `serving` and in the deadlines: in all of
+        them or in none. `_end` is the only way out; who ends a call sends its outcome. So there is exactly one (GP-10).
 Rule 2  An answer counts only from the connection the call went to (GP-12); others are dropped and counted.
 Rule 3  A request is counted when it is handed to a server, once (GP-40).
 """

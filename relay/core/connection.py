@@ -42,8 +42,8 @@ class Connection:
 
     __slots__ = (
         "address", "backlog", "backlog_bytes", "calling", "channels", "close", "connected_at", "flood", "header",
-        "heard", "hello", "hub", "id", "key", "name", "origin", "password_digest", "peer", "ping_sent", "project_id",
-        "rate", "sdk", "seats", "send", "serving", "session", "slot", "state", "tenant", "transport",
+        "heard", "hello", "hub", "id", "ip", "key", "name", "origin", "password_digest", "peer", "ping_sent",
+        "project_id", "rate", "sdk", "seats", "send", "serving", "session", "slot", "state", "tenant", "transport",
     )  # fmt: skip
 
     def __init__(
@@ -53,6 +53,7 @@ class Connection:
         close: Callable[[int, str], None],
         *,
         address: Address,
+        ip: str,
         project_id: str,
         origin: str | None,
         transport: str,
@@ -61,7 +62,7 @@ class Connection:
         now: float,
     ) -> None:
         self.hub, self.send, self.close = hub, send, close
-        self.address, self.project_id, self.origin = address, project_id, origin
+        self.address, self.ip, self.project_id, self.origin = address, ip, project_id, origin
         self.transport, self.connected_at = transport, connected_at
         self.state = State.NEW
         self.slot = 0  # its place in Deadlines

@@ -88,12 +88,12 @@ def cut(message: str) -> str:
 
 @dataclass(slots=True)
 class Refused(Exception):
-    """A request or frame that is refused. `about`: what it was about, for a notice. `retry_after`: ms."""
+    """A request or frame that is refused. `about`: of what, for a notice. `retry_after`: ms."""
 
     code: str
     message: str = ""
     retry_after: int | None = None
-    data: dict[str, Any] | None = None
+    data: Any = None  # whatever JSON can hold, for the error's `data`
     about: str | None = None
     as_notice: bool = False  # even though the request has an id (GP-52)
     id: str | None = field(default=None)  # of the request, where the frame itself could not be decoded

@@ -171,7 +171,7 @@ class Notice(Out, tag="notice"):
     about: str | UnsetType = UNSET
     id: str | UnsetType = UNSET
     retry_after: int | UnsetType = UNSET
-    data: dict[str, Any] | UnsetType = UNSET
+    data: Any = UNSET
 
 
 class CallOut(Out, tag="call"):
@@ -238,6 +238,7 @@ class Envelope(Struct):
 
 _decoder: msgspec.json.Decoder[AnyFrame] = msgspec.json.Decoder(AnyFrame)
 _envelope = msgspec.json.Decoder(Envelope)
+_any_json = msgspec.json.Decoder(Raw)
 encode = msgspec.json.Encoder().encode
 PING = encode(Ping())
 PONG = encode(Pong())
@@ -249,7 +250,7 @@ _STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")  # one level in, one leve
 
 
 def decode(raw: bytes) -> AnyFrame:
-    """The frame in `raw` (valid UTF-8). Raises Refused (`bad_frame`) when it is wrong, Unreadable when it is no object."""
+    """The frame in `raw` (valid UTF-8). Raises Refused (`bad_frame`) if it is wrong, Unreadable if it is no object."""
     try:
         frame = _decoder.decode(raw)
     except msgspec.ValidationError as error:
@@ -263,10 +264,26 @@ def decode(raw: bytes) -> AnyFrame:
     return frame
 
 
+def parse_data(body: bytes) -> Raw:
+    """An HTTP body as `data`; an empty one is null. Raises Refused (`bad_frame`)."""
+    if not body.strip():
+        return NULL
+    try:
+        body.decode()
+        _any_json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Refused("bad_frame", f"The body must be JSON: {error}.") from None
+    except RecursionError:
+        raise Refused("bad_frame", f"Nested deeper than {DEEPEST} levels.") from None
+    if is_deep(body):
+        raise Refused("bad_frame", f"Nested deeper than {DEEPEST} levels.")
+    return Raw(body)
+
+
 def is_deep(raw: bytes) -> bool:
     """Whether valid JSON nests deeper than DEEPEST. 30 ms for the worst megabyte."""
     steps = _STRING.sub(b"", raw).translate(_STEPS, _NOT_BRACKETS)
-    return max(accumulate(array("b", steps))) > DEEPEST
+    return max(accumulate(array("b", steps)), default=0) > DEEPEST
 
 
 def is_name(text: str) -> bool:

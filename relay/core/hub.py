@@ -71,7 +71,8 @@ class Hub:
         if connection.address.connections > connection.address.most_connections:
             self.close(connection, Closing(4429, "Too many connections from this address.", after=10_000), now)
             return
-        self.deadlines.set(connection, now + self.limits.hello_seconds)
+        if connection.transport == "ws":
+            self.deadlines.set(connection, now + self.limits.hello_seconds)
 
     def admit(self, connection: Connection, admission: Admission, now: float) -> None:
         """The hello was good: the peer is let in, and what it sent behind its hello is handled."""
@@ -91,8 +92,8 @@ class Hub:
         for raw in backlog:
             self.receive(connection, raw, now)
 
-    def admit_request(self, connection: Connection, admission: Admission, now: float) -> None:
-        """Let the caller of one HTTP request in; `request` follows. Raises Refused."""
+    def admit_request(self, connection: Connection, admission: Admission) -> None:
+        """Let the caller of one HTTP request in; `request` follows."""
         tenant = self._tenant(admission)
         key = self._key(tenant, admission.key_id)
         connection.state = State.OPEN
@@ -305,7 +306,7 @@ class Hub:
                     session=connection.session,
                     connection=connection.id,
                     peer=connection.peer,
-                    ip=connection.address.ip,
+                    ip=connection.ip,
                     transport=connection.transport,
                     connected_at=connection.connected_at,
                     origin=UNSET if connection.origin is None else connection.origin,

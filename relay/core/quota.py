@@ -6,7 +6,7 @@ from relay.core.errors import Refused
 
 
 class Quota:
-    """`limit` and `recorded` requests of the month that ends at `resets_at` (epoch s), and `unrecorded` ones from here."""
+    """`limit`, `recorded` and (from this process) `unrecorded` requests of the month until `resets_at`, epoch s."""
 
     __slots__ = ("limit", "recorded", "resets_at", "unrecorded", "workspace_id")
 

@@ -1,0 +1,36 @@
+"""The ASGI application: Django's pages and REST, the bus over HTTP, and the relay's WebSockets, on one port."""
+
+# ruff: noqa: E402 (Django must be set up before the relay is imported)
+
+import os
+from typing import Any
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gluer_site.settings")
+
+from django.core.asgi import get_asgi_application
+
+site: Any = get_asgi_application()
+
+from channels.routing import ProtocolTypeRouter, URLRouter
+from django.apps import apps
+from django.conf import settings
+from django.urls import re_path
+
+from gluer_site.lifespan import Lifespan
+from relay.edge.address import TrustedProxies
+from relay.edge.consumers import RelayConsumer, unknown_path
+from relay.edge.http import BusConsumer
+
+relay = apps.get_app_config("relay").relay  # type: ignore[attr-defined]
+proxies = TrustedProxies(settings.TRUSTED_PROXIES)
+socket: Any = RelayConsumer.as_asgi(relay=relay, proxies=proxies)  # type: ignore[no-untyped-call]
+bus: Any = BusConsumer.as_asgi(relay=relay, proxies=proxies)  # type: ignore[no-untyped-call]
+nowhere: Any = unknown_path
+
+application = ProtocolTypeRouter(
+    {
+        "lifespan": Lifespan(relay),
+        "websocket": URLRouter([re_path(r"^v1/ws/(?P<project_id>[^/]*)$", socket), re_path("", nowhere)]),
+        "http": URLRouter([re_path(r"^v1/(?P<verb>call|send|publish)/(?P<name>.+)$", bus), re_path("", site)]),
+    }
+)

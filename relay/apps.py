@@ -1,0 +1,13 @@
+"""Wiring: the one relay of this process."""
+
+from django.apps import AppConfig
+from django.conf import settings
+
+
+class RelayConfig(AppConfig):
+    name = "relay"
+
+    def ready(self) -> None:
+        from relay.runtime import Relay
+
+        self.relay = Relay(settings.LIMITS)

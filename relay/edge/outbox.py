@@ -1,0 +1,82 @@
+"""Frames on their way to one socket of any ASGI server, in order and bounded."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from relay.core.limits import Limits
+
+ABORT_AFTER = 10.0  # s that a closed socket has to read what is buffered and the close (GP-5C)
+
+
+class Outbox:
+    """`send` and `close` return at once; one task at a time writes. `slow` is told once, when too much waits (4430)."""
+
+    __slots__ = ("abort", "closing", "frames", "limits", "loop", "over", "slow", "task", "unsent", "write")
+
+    def __init__(
+        self,
+        write: Callable[[dict[str, Any]], Awaitable[None]],
+        limits: Limits,
+        slow: Callable[[], None],
+        abort: Callable[[], object],
+    ) -> None:
+        self.write, self.limits, self.slow, self.abort = write, limits, slow, abort
+        self.loop = asyncio.get_running_loop()
+        self.frames: deque[bytes] = deque()
+        self.unsent = 0  # bytes
+        self.over: asyncio.TimerHandle | None = None  # runs while more than `unsent_kept` waits
+        self.closing: tuple[int, str] | None = None
+        self.task: asyncio.Task[None] | None = None
+
+    def send(self, frame: bytes) -> None:
+        """Queue a frame; after `close` it is dropped."""
+        if self.closing is not None:
+            return
+        self.frames.append(frame)
+        self.unsent += len(frame)
+        self._begin()
+        if self.unsent > self.limits.unsent_kept and self.over is None:
+            self.over = self.loop.call_later(self.limits.unsent_seconds, self._still_over)
+        if self.unsent > self.limits.unsent:
+            self.loop.call_soon(self.slow)  # never from inside a fan-out
+
+    def close(self, code: int, reason: str) -> None:
+        """Close the socket behind what is queued; a reader that does not read is cut off."""
+        if self.closing is None:
+            self.closing = (code, reason)
+            self._begin()
+            self.loop.call_later(ABORT_AFTER, self.abort)
+
+    def end(self) -> None:
+        """The socket is gone: nothing more is written."""
+        self.closing = self.closing or (1006, "")
+        self.frames.clear()
+        self.unsent = 0
+        if self.over is not None:
+            self.over.cancel()
+        if self.task is not None:
+            self.task.cancel()
+
+    def _begin(self) -> None:
+        if self.task is None:
+            self.task = self.loop.create_task(self._flush())
+
+    async def _flush(self) -> None:
+        try:
+            while self.frames:
+                frame = self.frames.popleft()
+                await self.write({"type": "websocket.send", "text": frame.decode()})
+                self.unsent -= len(frame)
+            if self.closing is not None:
+                await self.write({"type": "websocket.close", "code": self.closing[0], "reason": self.closing[1]})
+        except Exception:  # servers differ in how they say that the socket is gone; its disconnect follows
+            self.frames.clear()
+        finally:
+            self.task = None
+
+    def _still_over(self) -> None:
+        self.over = None
+        if self.unsent > self.limits.unsent_kept:
+            self.slow()

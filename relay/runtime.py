@@ -1,0 +1,140 @@
+"""The relay of this process, put together: hub, directory, metering, and the clock that drives them."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from relay.core import frames
+from relay.core.connection import BACKEND, Connection
+from relay.core.deadlines import STEP
+from relay.core.errors import Closing, Refused
+from relay.core.hub import Hub
+from relay.core.limits import Limits
+from relay.database import DatabaseThreads
+from relay.directory import Claim, Directory
+from relay.metering import Metering
+
+POLL_EVERY = 0.4  # s; a change reaches open sockets within 1 s
+WRITE_EVERY = 1.0  # s; what a killed process loses of its counts at most
+NOTE_USE_EVERY = 10.0  # s
+LOOKUP_THREADS = 4
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A connected back end, for pages and REST."""
+
+    id: str
+    name: str
+    sdk: str
+    since: datetime
+    functions: list[str]
+
+
+class Relay:
+    """One per process. It starts with the first socket or request that reaches it, in that one's event loop."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.hub = Hub(limits, self.authenticate, time.monotonic())
+        self.readers = DatabaseThreads(LOOKUP_THREADS, "relay-directory")
+        self.writer = DatabaseThreads(1, "relay-metering")
+        self.directory = Directory(self.readers)
+        self.metering = Metering(self.hub, self.writer)
+        self.tasks: set[asyncio.Task[None]] = set()
+        self.started = False
+
+    def start(self) -> None:
+        """Let the clock run. Must be called in the event loop; later calls do nothing."""
+        if not self.started:
+            self.started = True
+            self.tick()
+            self.spawn(self.every(POLL_EVERY, lambda: self.directory.poll(self.hub)))
+            self.spawn(self.every(WRITE_EVERY, self.meter))
+            self.spawn(self.every(NOTE_USE_EVERY, self.directory.write_used))
+
+    async def stop(self) -> None:
+        """Send everybody away, and write down what was counted."""
+        for tenant in tuple(self.hub.tenants.values()):
+            for connection in tuple(tenant.connections):
+                self.hub.close(connection, Closing(1012, after=1_000), time.monotonic())
+        self.started = False
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+        await self.meter()
+        self.readers.shutdown()
+        self.writer.shutdown()
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run it as a task of this relay."""
+        task = asyncio.get_running_loop().create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    # --- time --------------------------------------------------------------------------------------------------------
+
+    def tick(self) -> None:
+        """Drive the deadlines, again and again."""
+        if self.started:
+            asyncio.get_running_loop().call_later(STEP, self.tick)
+            try:
+                self.hub.tick(time.monotonic(), time.time())
+            except Exception:
+                log.exception("A tick failed")
+
+    async def every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+        """Do the work again and again; what fails is logged and tried again the next time."""
+        while True:
+            try:
+                await work()
+            except Exception as error:
+                log.error("%s failed: %s", getattr(work, "__qualname__", work), error)
+            await asyncio.sleep(seconds)
+
+    async def meter(self) -> None:
+        """Seal, write, and forget what is no longer in use."""
+        wall = time.time()
+        self.metering.seal(wall)
+        await self.metering.write(wall)
+        self.hub.sweep(time.monotonic())
+
+    # --- who is it ---------------------------------------------------------------------------------------------------
+
+    def authenticate(self, connection: Connection, hello: frames.Hello) -> None:
+        """Find out whose hello this is: at once when the key is known, else in a task."""
+        claim = Claim(hello.key, hello.password, hello.session, connection.origin, connection.project_id)
+        try:
+            admission = self.directory.known(claim)
+        except Refused as refused:
+            self.hub.refuse(connection, refused, time.monotonic())
+            return
+        if admission is None:
+            self.spawn(self._identify(connection, claim))
+        else:
+            self.hub.admit(connection, admission, time.monotonic())
+
+    async def _identify(self, connection: Connection, claim: Claim) -> None:
+        try:
+            admission = await self.directory.identify(claim)
+        except Refused as refused:
+            self.hub.refuse(connection, refused, time.monotonic())
+        else:
+            self.hub.admit(connection, admission, time.monotonic())
+
+    # --- for pages and REST ------------------------------------------------------------------------------------------
+
+    def servers(self, project_id: str) -> list[Server]:
+        """The project's connected back ends, oldest first. Called from other threads: copies are made in one step."""
+        tenant = self.hub.tenants.get(project_id)
+        if tenant is None:
+            return []
+        return [
+            Server(c.id, c.name, c.sdk, datetime.fromisoformat(c.connected_at), sorted(c.seats.copy()))
+            for c in list(tenant.connections)
+            if c.peer == BACKEND
+        ]
