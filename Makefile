@@ -74,5 +74,6 @@ $(NPM): sdks/package-lock.json
 
 $(SDKS): $(NPM) $(SDK_SOURCES)
 	@echo "Building the SDKs …"
-	@cd sdks && npm run --silent build || { echo "Building the SDKs failed; the reason stands above."; exit 1; }
+	@cd sdks && npm run build >node_modules/.build.log 2>&1 \
+	    || { cat node_modules/.build.log; echo "Building the SDKs failed; the reason stands above."; exit 1; }
 	@touch $@

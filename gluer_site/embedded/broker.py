@@ -39,7 +39,7 @@ def private_broker(password: str, home: Path) -> tuple[Child, str]:
     """A broker on a free loopback port, not started yet, and its URL. The password goes to it by its standard input."""
     port = free_port()
     configuration = CONFIGURATION.format(address=ADDRESS, port=port, password=password, home=home, memory=MEMORY)
-    child = Child("broker", [broker_program(), "-"], reads=configuration.encode())
+    child = Child("broker", [broker_program(), "-"], reads=configuration.encode(), quiet=True)
     return child, f"redis://:{password}@{ADDRESS}:{port}"
 
 

@@ -2,7 +2,8 @@
 
 Rule 1  A child never outlives the supervisor, however that ends: the kernel kills it (PR_SET_PDEATHSIG).
 Rule 2  A child has its own session: Ctrl-C reaches the supervisor alone, which stops the children in order.
-Rule 3  What a child prints is printed line by line behind its name.
+Rule 3  What a child prints is printed line by line behind its name. Of a quiet one the last lines are kept instead,
+        for the one who wants to know why it ended.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ import signal
 import sys
 from asyncio import StreamReader
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -21,6 +23,7 @@ LIBC = ctypes.CDLL(None) if LINUX else None  # loaded before any fork
 PATIENCE = 4.0  # s between SIGTERM and SIGKILL
 CHUNK = 65_536  # bytes read at once of what a child prints
 NAME_WIDTH = 6
+KEPT_LINES = 50  # of a quiet child: a traceback and a little more
 
 
 @dataclass
@@ -32,6 +35,8 @@ class Child:
     environment: Mapping[str, str] = field(default_factory=dict)
     reads: bytes = b""
     inherits: Iterable[int] = ()
+    quiet: bool = False
+    kept: deque[str] = field(default_factory=lambda: deque(maxlen=KEPT_LINES))
     process: Process | None = None
 
     async def run(self) -> int:
@@ -63,8 +68,14 @@ class Child:
         self.print_lines([rest] if rest else [])
 
     def print_lines(self, lines: Iterable[bytes]) -> None:
-        for line in lines:
-            print(f"{self.name:{NAME_WIDTH}} | {line.decode(errors='replace').rstrip()}")
+        for line in filter(bytes.strip, lines):
+            self.kept.append(f"{self.name:{NAME_WIDTH}} | {line.decode(errors='replace').rstrip()}")
+        if not self.quiet:
+            self.print_kept()
+
+    def print_kept(self) -> None:
+        while self.kept:
+            print(self.kept.popleft())
         sys.stdout.flush()
 
     async def stop(self) -> None:

@@ -4,11 +4,13 @@ import os
 import sys
 
 import django
+from django.conf import settings
 from django.core.management import call_command
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gluer_site.settings")
     django.setup()
+    settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # whitenoise warns when it is missing
     call_command("migrate", interactive=False, verbosity=0)
     if "demo" in sys.argv[1:]:
         call_command("make_demo")

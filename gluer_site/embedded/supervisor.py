@@ -79,8 +79,10 @@ class Supervisor:
 
     async def prepare(self) -> None:
         arguments = ["demo"] if self.options.demo else []
-        code = await asyncio.shield(self.start(Child("setup", module("prepare", *arguments))))
+        setup = Child("setup", module("prepare", *arguments), quiet=True)
+        code = await asyncio.shield(self.start(setup))
         if code != 0:
+            setup.print_kept()
             raise StartError(f"the database could not be set up ({how(code)}); the reason stands above.")
 
     async def web_ready(self, web: asyncio.Task[int]) -> None:
@@ -116,6 +118,7 @@ class Supervisor:
             code = await child.run()
             pause = FIRST_PAUSE if clock() - began > STEADY else pause
             if not self.stopping.is_set():
+                child.print_kept()
                 print(f"gluer: {child.name} ended ({how(code)}) and starts again in {pause:.0f} s.", flush=True)
                 await self.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
@@ -127,6 +130,7 @@ class Supervisor:
     async def stop(self) -> None:
         """End all children, the broker last."""
         self.stopping.set()
+        print("gluer: stopping …", flush=True)
         await asyncio.gather(*(child.stop() for child in self.others))
         if self.broker:
             await self.broker.stop()

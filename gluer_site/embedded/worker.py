@@ -3,7 +3,10 @@
 `celery worker -B` runs the beat as a process of its own, which lives on when the worker is killed.
 """
 
+import warnings
+
 from celery.beat import EmbeddedService
+from celery.exceptions import SecurityWarning
 
 from gluer_site import celery_app
 
@@ -18,5 +21,6 @@ ARGUMENTS = [
 ]
 
 if __name__ == "__main__":
+    warnings.simplefilter("ignore", SecurityWarning)  # of root, which containers run as; tasks are JSON, never code
     EmbeddedService(celery_app, thread=True).start()
     celery_app.worker_main(ARGUMENTS)
