@@ -1,25 +1,29 @@
 """Allowed origins: where a project's front ends may come from (GP-4)."""
 
-from urllib.parse import urlsplit
+import re
 
 from django.core.exceptions import ValidationError
 
 MOST_ORIGINS = 100  # per project
 LONGEST_ORIGIN = 255  # characters
+LAST_PORT = 65_535
+OWN_PORTS = {"http": "80", "https": "443"}
+ORIGIN = re.compile(
+    r"(?P<scheme>https?)://"
+    r"(?P<host>[a-z0-9_]([a-z0-9_.-]*[a-z0-9])?|\[[0-9a-f:.]+\])"  # other letters come from browsers as xn--…
+    r"(:(?P<port>[0-9]{1,5}))?/?"
+)
 
 
 def parse_origin(text: str) -> str:
     """The origin as browsers send it: lower case, without the scheme's own port. Raises ValueError."""
-    parts = urlsplit(text.strip().rstrip("/").lower())
-    bare = not (parts.path or parts.query or parts.fragment or "@" in parts.netloc)
-    if len(text) > LONGEST_ORIGIN or parts.scheme not in ("http", "https") or not parts.hostname or not bare:
+    match = ORIGIN.fullmatch(text.strip().lower())
+    if match is None or len(text) > LONGEST_ORIGIN or not 0 < int(match["port"] or 1) <= LAST_PORT:
         raise ValueError(
             f"“{text[:LONGEST_ORIGIN]}” is no origin. Write it as https://example.com or http://host:8080."
         )
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    default = {"http": 80, "https": 443}[parts.scheme]
-    port = "" if parts.port in (None, default) else f":{parts.port}"
-    return f"{parts.scheme}://{host}{port}"
+    scheme, host, port = match["scheme"], match["host"], match["port"]
+    return f"{scheme}://{host}" if port in (None, OWN_PORTS[scheme]) else f"{scheme}://{host}:{int(port)}"
 
 
 def parse_origins(texts: list[str]) -> list[str]:

@@ -1,0 +1,57 @@
+"""Mails when a workspace comes near its limit: each step once a month."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.conf import settings
+from django.core.mail import send_mail
+from django.template.loader import render_to_string
+
+from accounts.models import User, Workspace
+from accounts.permissions import MANAGERS
+from billing.models import UsageCount, UsageMonth, UsageNotice
+from billing.months import Month, month_of
+from billing.usage import Quota, quotas
+
+STEPS = (100, 80)  # percent; the highest that is reached is told
+
+
+def send_notices(now: datetime) -> None:
+    month = month_of(now)
+    for workspace_id, quota in quotas(active_workspaces(month), now).items():
+        reached = [step for step in STEPS if quota.percent >= step]
+        if reached and claim(workspace_id, month, reached):
+            tell(Workspace.objects.get(pk=workspace_id), quota, month, reached[0])
+
+
+def active_workspaces(month: Month) -> set[int]:
+    """Those with requests this month."""
+    folded = UsageMonth.objects.filter(month=month.first_day).values_list("workspace_id", flat=True).distinct()
+    waiting = UsageCount.objects.filter(minute__gte=month.start, minute__lt=month.end)
+    return {*folded, *waiting.values_list("workspace_id", flat=True).distinct()}
+
+
+def claim(workspace_id: int, month: Month, reached: list[int]) -> bool:
+    """Note the steps; True to the one worker that noted the highest. Noted before the mail goes out, and in a
+    transaction of its own: a slow mail server must not hold the database, and no mail is better than one every 30 s."""
+    _, new = UsageNotice.objects.get_or_create(workspace_id=workspace_id, month=month.first_day, percent=reached[0])
+    for step in reached[1:]:
+        UsageNotice.objects.get_or_create(workspace_id=workspace_id, month=month.first_day, percent=step)
+    return new
+
+
+def tell(workspace: Workspace, quota: Quota, month: Month, step: int) -> None:
+    """Mail the owners and admins; if that fails the step is open again."""
+    context = {"workspace": workspace, "quota": quota, "step": step, "site_url": settings.SITE_URL}
+    subject = f"[Gluer] {workspace.name} has used {step} % of this month’s requests"
+    try:
+        for address in addresses(workspace):
+            send_mail(subject, render_to_string("billing/usage_mail.txt", context), None, [address])
+    except Exception:
+        UsageNotice.objects.filter(workspace_id=workspace.pk, month=month.first_day, percent=step).delete()
+        raise
+
+
+def addresses(workspace: Workspace) -> Iterable[str]:
+    people = User.objects.filter(memberships__workspace=workspace, memberships__role__in=MANAGERS, is_active=True)
+    return people.order_by("pk").values_list("email", flat=True)
