@@ -1,9 +1,15 @@
 """Forms of people and workspaces."""
 
+# mypy: allow-any-generics
+# Django's admin and form classes cannot be subscripted at run time.
+
+from datetime import datetime, timedelta
+
 from django import forms
 from django.http import HttpRequest
+from django.utils import timezone
 
-from accounts.models import User
+from accounts.models import Role, User, Workspace
 
 
 class SignupForm(forms.Form):
@@ -14,3 +20,51 @@ class SignupForm(forms.Form):
 
     def signup(self, request: HttpRequest, user: User) -> None:
         """allauth asks for this method; AccountAdapter.save_user has stored the name already."""
+
+
+class NameForm(forms.ModelForm):
+    class Meta:
+        model = User
+        fields = ["name"]
+
+
+class WorkspaceForm(forms.ModelForm):
+    class Meta:
+        model = Workspace
+        fields = ["name"]
+
+
+class RoleForm(forms.Form):
+    role = forms.ChoiceField(choices=Role.choices, initial=Role.MEMBER)
+
+
+class MemberForm(RoleForm):
+    """Adds somebody who has an account; the address must be confirmed, or anybody could pose as its owner."""
+
+    email = forms.EmailField(label="E-mail address")
+    field_order = ["email", "role"]
+
+    def clean_email(self) -> str:
+        email: str = self.cleaned_data["email"].lower()
+        self.person = User.objects.filter(
+            emailaddress__email=email, emailaddress__verified=True, is_active=True
+        ).first()
+        if self.person is None:
+            raise forms.ValidationError("Nobody with this confirmed address has an account. Ask them to sign up first.")
+        return email
+
+
+class TokenForm(forms.Form):
+    name = forms.CharField(max_length=100, help_text="Where you will use it.")
+    days = forms.TypedChoiceField(
+        label="Valid for",
+        choices=[(30, "30 days"), (90, "90 days"), (365, "a year"), ("", "ever")],
+        coerce=int,
+        empty_value=None,
+        required=False,
+        initial=90,
+    )
+
+    def expires_at(self) -> datetime | None:
+        days = self.cleaned_data["days"]
+        return timezone.now() + timedelta(days=days) if days else None

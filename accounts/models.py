@@ -1,5 +1,6 @@
 """People, and the workspaces that own projects and have a plan."""
 
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -96,11 +97,51 @@ class Membership(models.Model):
     def __str__(self) -> str:
         return f"{self.user} in {self.workspace}"
 
+    @property
+    def manages(self) -> bool:
+        """May make, change and delete projects and keys."""
+        return self.role in (Role.OWNER, Role.ADMIN)
+
+    @property
+    def owns(self) -> bool:
+        """May change the members and the workspace."""
+        return self.role == Role.OWNER
+
     def clean(self) -> None:
         """Refuse a member too many."""
         others = Membership.objects.filter(workspace_id=self.workspace_id).exclude(pk=self.pk)
         if others.count() >= MOST_MEMBERS:
             raise ValidationError(f"A workspace has at most {MOST_MEMBERS} members. Remove one first.")
+
+    @classmethod
+    @transaction.atomic
+    def make(cls, workspace: Workspace, user: User, role: str) -> "Membership":
+        """A new member. Raises ValidationError when they are one already or one too many."""
+        Workspace.objects.select_for_update().get(pk=workspace.pk)  # two at once would both see room for one more
+        membership = cls(workspace=workspace, user=user, role=role)
+        membership.full_clean()
+        membership.save()
+        return membership
+
+    @transaction.atomic
+    def change_role(self, role: str) -> None:
+        """Raises ValidationError for the last owner."""
+        if role != Role.OWNER:
+            self.refuse_last_owner()
+        self.role = role
+        self.save(update_fields=["role"])
+
+    @transaction.atomic
+    def leave(self) -> None:
+        """End the membership. Raises ValidationError for the last owner."""
+        self.refuse_last_owner()
+        self.delete()
+
+    def refuse_last_owner(self) -> None:
+        Workspace.objects.select_for_update().get(pk=self.workspace_id)  # two last owners may go at once
+        owners = Membership.objects.filter(workspace_id=self.workspace_id, role=Role.OWNER)
+        if self.owns and not owners.exclude(pk=self.pk).exists():
+            raise ValidationError("A workspace needs an owner. Make somebody else an owner first.")
 
 
 class AccessToken(models.Model):
@@ -127,11 +168,11 @@ class AccessToken(models.Model):
 
     @classmethod
     @transaction.atomic
-    def make(cls, user: User, name: str) -> tuple["AccessToken", str]:
+    def make(cls, user: User, name: str, expires_at: datetime | None = None) -> tuple["AccessToken", str]:
         """A new token and its text, which nobody can read again. Raises ValidationError when there are too many."""
         User.objects.select_for_update().get(pk=user.pk)  # two at once would both see room for one more
         text = TOKEN_PREFIX + random_text()
-        token = cls(user=user, name=name, digest=digest(text), hint=text[-HINT_LENGTH:])
-        token.full_clean()
+        token = cls(user=user, name=name, digest=digest(text), hint=text[-HINT_LENGTH:], expires_at=expires_at)
+        token.full_clean(exclude=["digest", "hint"])
         token.save()
         return token, text

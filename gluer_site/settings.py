@@ -60,6 +60,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "django.contrib.humanize",
     "allauth",
     "allauth.account",
     "channels",
@@ -106,6 +107,8 @@ STATIC_URL = "/static/"
 STATIC_ROOT = HOME / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = EMBEDDED
+if EMBEDDED:
+    STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # WhiteNoise warns when it is missing; finders serve the files
 
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
@@ -172,12 +175,14 @@ PASSWORD_HASHERS = [
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/ctx"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_SIGNUP_FORM_CLASS = "accounts.forms.SignupForm"
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_CONFIRM_EMAIL_ON_GET = False
 ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = True
+ACCOUNT_CHANGE_EMAIL = True  # one address per person
 ACCOUNT_EMAIL_SUBJECT_PREFIX = "[Gluer] "
 ALLAUTH_TRUSTED_PROXY_COUNT = env.integer("GLUER_TRUSTED_PROXY_COUNT", 1 if TRUSTED_PROXIES else 0, 0, 10)
 EMAIL_BACKEND = env.text(
@@ -189,6 +194,7 @@ EMAIL_PORT = env.integer("GLUER_EMAIL_PORT", 25, 1, 65535)
 EMAIL_HOST_USER = env.text("GLUER_EMAIL_USER")
 EMAIL_HOST_PASSWORD = env.text("GLUER_EMAIL_PASSWORD")
 EMAIL_USE_TLS = env.flag("GLUER_EMAIL_TLS", False)
+EMAIL_TIMEOUT = 10  # s; a worker must not hang on a silent mail server
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text("GLUER_EMAIL_FROM", "Gluer <gluer@localhost>")
 
 # --- REST ------------------------------------------------------------------------------------------------------------
@@ -214,6 +220,12 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1.0.0",
     "OAS_VERSION": "3.1.1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "accounts.schema.declare_problems",
+    ],
 }
 
 # --- relay -----------------------------------------------------------------------------------------------------------

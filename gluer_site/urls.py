@@ -1,8 +1,19 @@
 """Every HTTP path of the site. The bus (/v1/…) is routed before Django, in asgi.py."""
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
+from drf_spectacular.views import SpectacularJSONAPIView
+
+from accounts.api import NoSuchPath
 
 urlpatterns = [
+    path("", include("accounts.urls")),
+    path("", include("projects.urls")),
+    path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
+    path("api/v1/", include("accounts.api")),
+    path("api/v1/", include("projects.api")),
+    path("api/v1/", include("billing.api")),
+    path("api/schema", SpectacularJSONAPIView.as_view(), name="schema"),
+    path("api/<path:rest>", NoSuchPath.as_view()),
 ]

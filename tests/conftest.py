@@ -3,6 +3,7 @@
 import pytest
 from allauth.account.models import EmailAddress
 from django.core.cache import cache
+from pytest_django import Settings
 
 from accounts.models import Membership, Role, User, Workspace
 from projects.models import Project
@@ -21,6 +22,12 @@ def person(name: str) -> User:
 def _fresh_cache() -> None:
     """Rate limits live in the cache: no test uses up another's."""
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def _fast_passwords(settings: Settings) -> None:
+    """Argon2 takes 0.1 s for each of the cast."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture

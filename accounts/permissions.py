@@ -1,0 +1,30 @@
+"""Who may do what in a workspace: the one place that pages and REST ask. Strangers learn nothing: they get a 404."""
+
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404
+
+from accounts.models import Membership, Role, User, Workspace
+
+EVERYBODY = frozenset(Role)
+MANAGERS = frozenset({Role.OWNER, Role.ADMIN})
+OWNERS = frozenset({Role.OWNER})
+
+
+def workspaces_of(user: User) -> QuerySet[Workspace]:
+    return Workspace.objects.filter(memberships__user=user)
+
+
+def get_membership(user: User, workspace_id: int, roles: frozenset[Role] = EVERYBODY) -> Membership:
+    """The user's membership, with its workspace. Raises Http404 for strangers, PermissionDenied for other roles."""
+    found = Membership.objects.select_related("workspace").filter(user=user, workspace_id=workspace_id).first()
+    if found is None:
+        raise Http404("There is no such workspace, or you are not a member of it.")
+    if found.role not in roles:
+        raise PermissionDenied(f"Only {names(roles)} of this workspace may do this. Ask one of them.")
+    return found
+
+
+def names(roles: frozenset[Role]) -> str:
+    """“owners and admins”, in the order of the roles."""
+    return " and ".join(f"{role.label.lower()}s" for role in Role if role in roles)

@@ -1,0 +1,24 @@
+"""Pages of people and workspaces; allauth has its own under /accounts/."""
+
+from django.urls import path
+from django.views.generic import TemplateView
+
+from accounts.pages import profile, workspace
+
+urlpatterns = [
+    path("", TemplateView.as_view(template_name="landing.html"), name="landing"),
+    path("docs", TemplateView.as_view(template_name="docs.html"), name="docs"),
+    path("ctx/profile", profile.show, name="profile"),
+    path("ctx/profile/name", profile.rename, name="profile_name"),
+    path("ctx/profile/tokens", profile.make_token, name="make_token"),
+    path("ctx/profile/tokens/<int:token_id>/revoke", profile.revoke_token, name="revoke_token"),
+    path("ctx/workspaces/<int:workspace_id>", workspace.show, name="workspace"),
+    path("ctx/workspaces/<int:workspace_id>/name", workspace.rename, name="rename_workspace"),
+    path("ctx/workspaces/<int:workspace_id>/members", workspace.add_member, name="add_member"),
+    path("ctx/workspaces/<int:workspace_id>/members/<int:membership_id>", workspace.change_role, name="change_role"),
+    path(
+        "ctx/workspaces/<int:workspace_id>/members/<int:membership_id>/remove",
+        workspace.remove_member,
+        name="remove_member",
+    ),
+]

@@ -1,0 +1,118 @@
+"""Workspaces' members, and the profile."""
+
+import pytest
+from allauth.account.models import EmailAddress
+from django.test import Client
+
+from accounts.models import MOST_MEMBERS, MOST_TOKENS, AccessToken, Membership, User, Workspace
+from tests.conftest import PASSWORD
+
+
+@pytest.fixture
+def page(alice: User, client: Client) -> Client:
+    client.force_login(alice)
+    return client
+
+
+def role_of(user: User, workspace: Workspace) -> str:
+    return workspace.memberships.get(user=user).role
+
+
+def test_an_owner_adds_somebody_by_e_mail(page: Client, workspace: Workspace, charlie: User) -> None:
+    page.post(f"/ctx/workspaces/{workspace.pk}/members", {"email": "Charlie@example.org", "role": "admin"})
+    assert role_of(charlie, workspace) == "admin"
+
+
+def test_nobody_is_added_by_an_address_they_have_not_confirmed(
+    page: Client, workspace: Workspace, charlie: User
+) -> None:
+    EmailAddress.objects.filter(user=charlie).update(verified=False)
+    answer = page.post(f"/ctx/workspaces/{workspace.pk}/members", {"email": charlie.email, "role": "member"})
+    assert "Ask them to sign up first" in answer.text
+    assert not workspace.memberships.filter(user=charlie).exists()
+
+
+def test_nobody_is_added_twice(page: Client, workspace: Workspace, bob: User) -> None:
+    answer = page.post(f"/ctx/workspaces/{workspace.pk}/members", {"email": bob.email, "role": "owner"})
+    assert "already a member" in answer.text
+    assert role_of(bob, workspace) == "member"
+
+
+def test_a_member_too_many_is_refused(page: Client, workspace: Workspace, charlie: User) -> None:
+    people = [User(email=f"{n}@example.net", name=str(n)) for n in range(MOST_MEMBERS - 1)]
+    User.objects.bulk_create(people)
+    Membership.objects.bulk_create(Membership(workspace=workspace, user=user) for user in people)
+    answer = page.post(f"/ctx/workspaces/{workspace.pk}/members", {"email": charlie.email, "role": "member"})
+    assert f"at most {MOST_MEMBERS} members" in answer.text
+
+
+def test_a_role_is_changed(page: Client, workspace: Workspace, bob: User) -> None:
+    membership = workspace.memberships.get(user=bob)
+    page.post(f"/ctx/workspaces/{workspace.pk}/members/{membership.pk}", {"role": "owner"})
+    assert role_of(bob, workspace) == "owner"
+
+
+def test_the_last_owner_stays(page: Client, workspace: Workspace, alice: User) -> None:
+    membership = workspace.memberships.get(user=alice)
+    path = f"/ctx/workspaces/{workspace.pk}/members/{membership.pk}"
+    for answer in (page.post(path, {"role": "member"}, follow=True), page.post(f"{path}/remove", follow=True)):
+        assert "needs an owner" in answer.text
+    assert role_of(alice, workspace) == "owner"
+
+
+def test_an_owner_removes_a_member(page: Client, workspace: Workspace, bob: User) -> None:
+    membership = workspace.memberships.get(user=bob)
+    page.post(f"/ctx/workspaces/{workspace.pk}/members/{membership.pk}/remove")
+    assert not workspace.memberships.filter(user=bob).exists()
+
+
+def test_a_member_leaves(client: Client, workspace: Workspace, bob: User) -> None:
+    client.force_login(bob)
+    membership = workspace.memberships.get(user=bob)
+    answer = client.post(f"/ctx/workspaces/{workspace.pk}/members/{membership.pk}/remove")
+    assert answer.url == "/ctx"  # type: ignore[attr-defined]
+    assert not workspace.memberships.filter(user=bob).exists()
+
+
+def test_a_workspace_is_renamed(page: Client, workspace: Workspace) -> None:
+    assert 'class="errorlist"' in page.post(f"/ctx/workspaces/{workspace.pk}/name", {"name": ""}).text
+    page.post(f"/ctx/workspaces/{workspace.pk}/name", {"name": "Acme"})
+    workspace.refresh_from_db()
+    assert workspace.name == "Acme"
+
+
+def test_one_changes_ones_name(page: Client, alice: User) -> None:
+    assert 'class="errorlist"' in page.post("/ctx/profile/name", {"name": ""}).text
+    page.post("/ctx/profile/name", {"name": "Alicia"})
+    alice.refresh_from_db()
+    assert alice.name == "Alicia"
+
+
+def test_an_access_token_is_shown_once(page: Client, alice: User) -> None:
+    answer = page.post("/ctx/profile/tokens", {"name": "laptop", "days": "30"})
+    token = AccessToken.objects.get()
+    [text] = [word for word in answer.text.replace("<", " ").replace(">", " ").split() if word.startswith("gluer_pat_")]
+    assert text.endswith(token.hint)
+    assert len(text) == len("gluer_pat_") + 32
+    assert token.expires_at
+    assert text not in page.get("/ctx/profile").text
+
+
+def test_a_token_too_many_is_refused(page: Client, alice: User) -> None:
+    for number in range(MOST_TOKENS):
+        AccessToken.make(alice, str(number))
+    answer = page.post("/ctx/profile/tokens", {"name": "one more", "days": ""})
+    assert f"at most {MOST_TOKENS} access tokens" in answer.text
+
+
+def test_a_token_is_revoked(page: Client, alice: User) -> None:
+    token, _ = AccessToken.make(alice, "laptop")
+    page.post(f"/ctx/profile/tokens/{token.pk}/revoke")
+    assert not AccessToken.objects.exists()
+
+
+def test_an_operator_made_by_the_command_can_sign_in(db: None, client: Client) -> None:
+    User.objects.create_superuser("op@example.org", PASSWORD, name="Op")
+    client.post("/accounts/login/", {"login": "op@example.org", "password": PASSWORD})
+    assert client.get("/admin/").status_code == 200
+    assert client.get("/ctx").status_code == 200

@@ -1,0 +1,129 @@
+"""Signing up, in and out, as a browser does it."""
+
+import re
+
+import pytest
+from django.core.mail import EmailMessage
+from django.test import Client
+
+from accounts.models import Membership, User
+from tests.conftest import PASSWORD
+
+FORM = {"name": "Dora", "email": "Dora@Example.org", "password1": PASSWORD, "password2": PASSWORD}
+
+
+def link_in(mail: EmailMessage) -> str:
+    found = re.search(r"http://testserver(/\S+)", str(mail.body))
+    assert found
+    return found[1]
+
+
+def test_sign_up_confirm_and_arrive_at_the_dashboard(db: None, client: Client, mailoutbox: list[EmailMessage]) -> None:
+    client.post("/accounts/signup/", FORM)
+    assert client.get("/ctx").status_code == 302
+    [mail] = mailoutbox
+    assert mail.to == ["dora@example.org"]
+    assert client.post(link_in(mail)).url == "/ctx"  # type: ignore[attr-defined]
+    assert "Dora’s workspace" in client.get("/ctx").text
+    membership = Membership.objects.get()
+    assert (membership.user.name, membership.role) == ("Dora", "owner")
+
+
+def test_opening_the_mailed_link_alone_confirms_nothing(
+    db: None, client: Client, mailoutbox: list[EmailMessage]
+) -> None:
+    client.post("/accounts/signup/", FORM)
+    client.get(link_in(mailoutbox[0]))
+    client.post("/accounts/login/", {"login": FORM["email"], "password": PASSWORD})
+    assert client.get("/ctx").status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "sentence"),
+    [
+        ("name", "", "This field is required"),
+        ("email", "nonsense", "Enter a valid email address"),
+        ("password1", "12345678", "too common"),
+        ("password2", "another one", "same password"),
+    ],
+)
+def test_sign_up_says_what_is_wrong(db: None, client: Client, field: str, value: str, sentence: str) -> None:
+    answer = client.post("/accounts/signup/", {**FORM, field: value})
+    assert sentence in answer.text
+    assert not User.objects.exists()
+
+
+def test_an_address_that_is_taken_is_not_given_away(
+    alice: User, client: Client, mailoutbox: list[EmailMessage]
+) -> None:
+    taken = client.post("/accounts/signup/", {**FORM, "email": alice.email})
+    free = Client().post("/accounts/signup/", FORM)
+    assert taken.url == free.url  # type: ignore[attr-defined]
+    assert User.objects.count() == 2
+    assert "already exists" in str(mailoutbox[0].body)
+
+
+def test_sign_in_by_e_mail_and_out(alice: User, client: Client) -> None:
+    answer = client.post("/accounts/login/", {"login": "ALICE@example.org", "password": PASSWORD})
+    assert answer.url == "/ctx"  # type: ignore[attr-defined]
+    assert client.get("/ctx").status_code == 200
+    client.post("/accounts/logout/")
+    assert client.get("/ctx").status_code == 302
+
+
+def test_a_wrong_password_is_refused_and_soon_too_many(alice: User, client: Client) -> None:
+    answers = [client.post("/accounts/login/", {"login": alice.email, "password": "wrong"}) for _ in range(6)]
+    assert "not correct" in answers[0].text
+    assert "Too many failed login attempts" in answers[-1].text
+    client.post("/accounts/login/", {"login": alice.email, "password": PASSWORD})
+    assert client.get("/ctx").status_code == 302
+
+
+def test_a_forgotten_password_is_reset_by_mail(alice: User, client: Client, mailoutbox: list[EmailMessage]) -> None:
+    client.post("/accounts/password/reset/", {"email": alice.email})
+    page = client.get(link_in(mailoutbox[0]), follow=True)
+    form = page.redirect_chain[-1][0]
+    client.post(form, {"password1": "a whole new secret", "password2": "a whole new secret"})
+    client.post("/accounts/login/", {"login": alice.email, "password": "a whole new secret"})
+    assert client.get("/ctx").status_code == 200
+
+
+def test_the_password_is_changed_with_the_old_one(alice: User, client: Client) -> None:
+    client.force_login(alice)
+    new = {"password1": "a whole new secret", "password2": "a whole new secret"}
+    client.post("/accounts/password/change/", {"oldpassword": "wrong", **new})
+    alice.refresh_from_db()
+    assert alice.check_password(PASSWORD)
+    client.post("/accounts/password/change/", {"oldpassword": PASSWORD, **new})
+    alice.refresh_from_db()
+    assert alice.check_password("a whole new secret")
+
+
+def test_the_e_mail_address_changes_once_the_new_one_is_confirmed(
+    alice: User, client: Client, mailoutbox: list[EmailMessage]
+) -> None:
+    client.post("/accounts/login/", {"login": alice.email, "password": PASSWORD})
+    client.post("/accounts/email/", {"action_add": "", "email": "alice@new.example"})
+    alice.refresh_from_db()
+    assert alice.email == "alice@example.org"
+    client.post(link_in(mailoutbox[-1]))
+    alice.refresh_from_db()
+    assert alice.email == "alice@new.example"
+
+
+@pytest.mark.parametrize("path", ["login", "signup", "password/reset", "password/reset/done", "confirm-email"])
+def test_the_pages_for_strangers_carry_no_script_and_no_style(db: None, client: Client, path: str) -> None:
+    assert_strict(client.get(f"/accounts/{path}/").text)
+
+
+@pytest.mark.parametrize("path", ["logout", "email", "password/change"])
+def test_the_pages_for_people_carry_no_script_and_no_style(alice: User, client: Client, path: str) -> None:
+    client.force_login(alice)
+    assert_strict(client.get(f"/accounts/{path}/", follow=True).text)
+
+
+def assert_strict(html: str) -> None:
+    assert '<main id="main"' in html
+    assert "<script" not in html
+    assert "style=" not in html
+    assert "<style" not in html
