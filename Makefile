@@ -28,7 +28,7 @@ run: $(RUNS) $(SDKS) ## serve Gluer on http://localhost:8000 (PORT=9000: elsewhe
 build: $(SDKS) ## build both SDKs
 
 test: $(TESTS) $(SDKS) chromium ## run every test that takes seconds
-	$(PYTHON) -m pytest -m "not long"
+	$(PYTHON) -m pytest -rs -m "not long"
 	cd sdks && npm test
 
 test-long: $(TESTS) $(SDKS) ## run the tests that take minutes
