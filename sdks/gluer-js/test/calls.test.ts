@@ -146,10 +146,7 @@ test('an abort cancels the call at once, and tells the relay', async ({ client, 
   expect(guest.unread).toBe(0);
 });
 
-test.each([0, -1, NaN, 'soon' as unknown as number])('a timeout of %j is refused', async (timeout) => {
-  const { GluerClient } = await import('../src/client.ts');
-  const { TabSessions } = await import('../src/tab_sessions.ts');
-  const client = new GluerClient(new TabSessions({}));
+test.for([0, -1, NaN, 'soon' as unknown as number])('a timeout of %j is refused', async (timeout, { client }) => {
   expect(await rejection(client.sendMsgSync('a:b', {}, timeout))).toMatchObject({ code: 'invalid_arguments' });
 });
 

@@ -186,26 +186,19 @@ test('a revoked key ends a standing connection for good; connect() may be tried 
   await relay.welcomes();
 });
 
-test.each([[4401, 'unauthorized'], [4403, 'forbidden'], [4400, 'bad_frame'], [1007, 'connection_lost']])('the close code %i alone stops too', async (code, name) => {
-  const relay = await FakeRelay.start();
-  const client = makeClient(relay);
+test.for([[4401, 'unauthorized'], [4403, 'forbidden'], [4400, 'bad_frame'], [1007, 'connection_lost']] as const)('the close code %i alone stops too', async ([code, name], { relay, client }) => {
   client.addEventListener('error', () => undefined);
   const standing = client.connect();
   (await relay.welcomes()).closes(code);
   await standing;
   await until('the end', () => client.state === 'disconnected');
   expect(await rejection(client.sendMsgSync('a:b'))).toMatchObject({ code: name });
-  await relay.stop();
 });
 
-test.each([1000, 1001, 1012, 4408, 4409, 4429, 4430, 4999])('the close code %i is reason to come back', async (code) => {
-  const relay = await FakeRelay.start();
-  const client = makeClient(relay);
+test.for([1000, 1001, 1012, 4408, 4409, 4429, 4430, 4999])('the close code %i is reason to come back', async (code, { relay, client }) => {
   void client.connect();
   (await relay.welcomes()).closes(code);
   await relay.welcomes();
-  client.disconnect();
-  await relay.stop();
 });
 
 test("bye's `after` is waited", async ({ relay, client, connected }) => {

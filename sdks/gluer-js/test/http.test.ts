@@ -33,13 +33,9 @@ test('Retry-After stands in for a missing retry_after', async ({ relay, client }
   expect(await rejection(client.sendHttp('a:b'))).toMatchObject({ code: 'rate_limited', message: 'Slowly.', retryable: true, retry_after: 3_000 });
 });
 
-test.each([[502, '<html>Bad gateway</html>'], [404, '{}'], [200, 'Welcome to nginx!'], [200, '[]']])('an answer %i %j of no relay is relay_unavailable', async (status, body) => {
-  const { FakeRelay } = await import('../../core/test/fake_relay.ts');
-  const { makeClient } = await import('./front_end.ts');
-  const relay = await FakeRelay.start();
+test.for([[502, '<html>Bad gateway</html>'], [404, '{}'], [200, 'Welcome to nginx!'], [200, '[]']] as const)('an answer %i %j of no relay is relay_unavailable', async ([status, body], { relay, client }) => {
   relay.http = () => ({ status, body });
-  expect(await rejection(makeClient(relay).sendHttp('a:b'))).toMatchObject({ code: 'relay_unavailable', message: expect.stringContaining(String(status)) });
-  await relay.stop();
+  expect(await rejection(client.sendHttp('a:b'))).toMatchObject({ code: 'relay_unavailable', message: expect.stringContaining(String(status)) });
 });
 
 test('a relay that is not there is connection_lost', async ({ relay, client }) => {

@@ -21,7 +21,7 @@ export interface Context {
   /** Set it to name the reply, as in `context.outcome = 'users.created'`; the caller gets it beside the data. */
   outcome?: string;
   /** Reports to the caller before the answer; any number, in order. After the answer, and for a send, it does nothing. */
-  progress(data: unknown): void;
+  readonly progress: (data: unknown) => void;
 }
 
 /** A function that front ends call by name. What it returns is the answer; what it throws is the caller's error. */

@@ -1,0 +1,154 @@
+// The packages as a user gets them: packed, unpacked into a project of their own, and run there.
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createContext, runInContext } from 'node:vm';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { FakeRelay, PRIVATE_KEY, PUBLIC_KEY, until } from '../../core/test/fake_relay.ts';
+
+const SDKS = new URL('../../', import.meta.url).pathname;
+const project = mkdtempSync(join(tmpdir(), 'gluer-project-'));
+let relay: FakeRelay;
+let running: ChildProcess[] = [];
+
+beforeAll(() => {
+  execFileSync('npm', ['pack', '--workspaces', '--pack-destination', project], { cwd: SDKS, stdio: 'pipe' });
+  for (const name of ['gluer-js', 'gluer-nodejs']) {
+    const folder = join(project, 'node_modules', name);
+    mkdirSync(folder, { recursive: true });
+    execFileSync('tar', ['xzf', join(project, `${name}-0.1.0.tgz`), '--strip-components=1', '-C', folder]);
+  }
+  symlinkSync(join(SDKS, 'node_modules', 'ws'), join(project, 'node_modules', 'ws'));
+  writeFileSync(join(project, 'package.json'), '{ "private": true, "type": "module" }');
+}, 120_000);
+
+afterAll(() => { rmSync(project, { recursive: true }); });
+
+beforeEach(async () => { relay = await FakeRelay.start(); });
+
+afterEach(async () => {
+  for (const child of running) child.kill('SIGKILL');
+  running = [];
+  await relay.stop();
+});
+
+/** Runs a program in the project; what it printed, and how it ended. */
+function run(name: string, text: string, env: Record<string, string> = {}): { out: () => string; code: () => number | null | undefined } {
+  writeFileSync(join(project, name), text);
+  const child = spawn(process.execPath, ['--experimental-websocket', name], { cwd: project, env: { ...process.env, GLUER_URL: relay.url, ...env } });
+  running.push(child);
+  let out = '';
+  let code: number | null | undefined;
+  child.stdout.on('data', (chunk) => { out += String(chunk); });
+  child.stderr.on('data', (chunk) => { out += String(chunk); });
+  child.on('exit', (status) => { code = status; });
+  return { out: () => out, code: () => code };
+}
+
+const verbatim = (name: string): string =>
+  readFileSync(join(SDKS, 'examples', 'verbatim', name), 'utf8').replace('YOUR_PRIVATE_KEY', PRIVATE_KEY).replace('YOUR_PUBLIC_KEY', PUBLIC_KEY);
+
+test.each(['gluer-js', 'gluer-nodejs'])('the tarball of %s holds what is needed and nothing else', (name) => {
+  const folder = join(project, 'node_modules', name);
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => entry.name).sort();
+  const umd = name === 'gluer-js' ? ['gluer-js.umd.js'] : [];
+  expect(files).toEqual(['LICENSE', 'README.md', ...umd, 'index.cjs', 'index.d.cts', 'index.d.ts', 'index.js', 'package.json']);
+});
+
+test('gluer-js has no dependencies, and gluer-nodejs only ws', () => {
+  const manifest = (name: string): { dependencies?: object } => JSON.parse(readFileSync(join(project, 'node_modules', name, 'package.json'), 'utf8')) as object;
+  expect(Object.keys(manifest('gluer-js').dependencies ?? {})).toEqual([]);
+  expect(Object.keys(manifest('gluer-nodejs').dependencies ?? {})).toEqual(['ws']);
+});
+
+test('the verbatim pair prints its sums', async () => {
+  const server = run('server.js', verbatim('server.js'));
+  const callee = await relay.welcomes();
+  expect((await callee.receives('register'))['functions']).toEqual([{ name: 'calculator:add' }, { name: 'calculator:multiply' }]);
+  const app = run('app.js', verbatim('app.js'));
+  const caller = await relay.welcomes();
+  for (let n = 0; n < 2; n++) {
+    const call = await caller.receives('call');
+    callee.sends({ ...call, id: `k${String(n)}`, header: {} });
+    const { data } = await callee.receives('result');
+    caller.results(call, data);
+  }
+  await until('the sums', () => app.out().includes('28'));
+  expect(app.out()).toBe('5 + 3 = 8\n4 * 7 = 28\n');
+  expect(server.out()).toBe('Backend connected to Gluer!\n');
+});
+
+test('the verbatim pair with its placeholders says what to do', async () => {
+  const programs = ['server.js', 'app.js'].map((name) => run(name, readFileSync(join(SDKS, 'examples', 'verbatim', name), 'utf8')));
+  await until('their ends', () => programs.every(({ code }) => code() !== undefined));
+  expect(programs[0]!.out()).toContain('gluer-nodejs needs a private key of the project');
+  expect(programs[1]!.out()).toContain("gluer-js needs the project's public key");
+});
+
+test('both packages can be required', async () => {
+  const program = run('both.cjs', `
+    const { gluer, createClient, GluerError } = require('gluer-js');
+    const server = require('gluer-nodejs');
+    console.log([gluer.setup, gluer.sendHttp, createClient, GluerError, server.connect, server.default.connect, server.createClient].every((each) => typeof each === 'function'));
+  `);
+  await until('its end', () => program.code() !== undefined);
+  expect(program.out()).toBe('true\n');
+});
+
+test('the script build makes one global, gluer', () => {
+  const context = createContext({});
+  runInContext(readFileSync(join(project, 'node_modules', 'gluer-js', 'dist', 'gluer-js.umd.js'), 'utf8'), context);
+  const gluer = (context as { gluer?: Record<string, unknown> }).gluer!;
+  for (const method of ['setup', 'connect', 'disconnect', 'addEventListener', 'send', 'sendMsg', 'sendMsgSync', 'sendHttp', 'subscribe', 'unsubscribe', 'setContextItem', 'deleteContextItem', 'createClient'])
+    expect(gluer[method], method).toBeTypeOf('function');
+});
+
+test('every method of the back end is an export of its own and of the default one', async () => {
+  const names = ['connect', 'set_websocket_url', 'register_plugin', 'register_object', 'register_directory', 'register_interceptor', 'clear_interceptor', 'get_interceptor', 'publish', 'call', 'send', 'subscribe', 'unsubscribe', 'disconnect', 'addEventListener', 'removeEventListener'];
+  const program = run('names.js', `
+    import gluer, * as named from 'gluer-nodejs';
+    for (const name of ${JSON.stringify(names)}) if (typeof named[name] !== 'function' || typeof gluer[name] !== 'function') console.log(name);
+  `);
+  await until('its end', () => program.code() !== undefined);
+  expect(program.out()).toBe('');
+});
+
+test('a program lives while it is connected, and ends after disconnect()', async () => {
+  const program = run('ends.js', `
+    import * as gluer from 'gluer-nodejs';
+    gluer.register_plugin('a', 'stop', () => { setTimeout(gluer.disconnect, 10); return 'bye'; });
+    gluer.connect('${PRIVATE_KEY}');
+  `);
+  const guest = await relay.welcomes();
+  await guest.receives('register');
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  expect(program.code()).toBeUndefined();
+  const start = performance.now();
+  guest.sends({ type: 'call', id: 'k1', cmd: 'a:stop', data: {}, timeout: 1, header: {} });
+  await until('its end', () => program.code() !== undefined);
+  expect(program.code()).toBe(0);
+  expect(performance.now() - start).toBeLessThan(1_000);
+});
+
+test('a program ends after disconnect() though the relay does not answer any more', async () => {
+  const program = run('cut.js', `
+    import * as gluer from 'gluer-nodejs';
+    gluer.addEventListener('connection', () => setTimeout(gluer.disconnect, 200));
+    gluer.connect('${PRIVATE_KEY}');
+  `);
+  (await relay.welcomes()).freezes();
+  await until('its end', () => program.code() !== undefined);
+  expect(program.code()).toBe(0);
+});
+
+test('a program lives while its relay is away, and ends when it is refused for good', async () => {
+  const program = run('refused.js', `
+    import * as gluer from 'gluer-nodejs';
+    gluer.connect('${PRIVATE_KEY}');
+  `);
+  (await relay.welcomes()).vanishes();
+  (await relay.meets()).bye(4410, { code: 'unauthorized', message: 'The key was revoked.', reconnect: false });
+  await until('its end', () => program.code() !== undefined);
+  expect(program.out()).toContain('gluer: unauthorized: The key was revoked.');
+});
