@@ -7,7 +7,7 @@ from typing import Any
 
 from django import forms
 
-from projects.models import Key, Project
+from projects.models import Key, Kind, Project
 from projects.origins import parse_origins
 
 
@@ -18,6 +18,10 @@ class ProjectForm(forms.ModelForm):
 
 
 class KeyForm(forms.ModelForm):
+    kind = forms.ChoiceField(
+        choices=[(Kind.PRIVATE, "Private, for back ends"), (Kind.PUBLIC, "Public, for pages")], initial=Kind.PRIVATE
+    )
+
     class Meta:
         model = Key
         fields = ["name", "kind"]
@@ -60,6 +64,7 @@ class DeleteForm(forms.Form):
     def __init__(self, project: Project, *args: Any) -> None:
         super().__init__(*args)
         self.project = project
+        self.fields["name"].help_text = f"Type “{project.name}” to confirm."
 
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]

@@ -60,7 +60,7 @@ def test_the_snippets_carry_the_projects_keys(page: Client, project: Project, se
 def test_the_snippets_say_another_relays_address(page: Client, project: Project, settings: Settings) -> None:
     settings.RELAY_URL = "ws://localhost:8000"
     html = page.get(f"/ctx/projects/{project.id}").text
-    assert ", url: 'ws://localhost:8000' });" in html
+    assert "\n  url: 'ws://localhost:8000',\n" in html
     assert "GLUER_URL=ws://localhost:8000 node server.js" in html
 
 
