@@ -10,12 +10,15 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts.models import Role, User, Workspace
+from accounts.names import LONGEST_NAME, validate_name
 
 
 class SignupForm(forms.Form):
     """What sign-up asks for beyond allauth's e-mail and passwords; the adapter stores it."""
 
-    name = forms.CharField(max_length=100, label="Name", widget=forms.TextInput(attrs={"autocomplete": "name"}))
+    name = forms.CharField(
+        max_length=LONGEST_NAME, validators=[validate_name], widget=forms.TextInput(attrs={"autocomplete": "name"})
+    )
     field_order = ["name", "email", "password1", "password2"]
 
     def signup(self, request: HttpRequest, user: User) -> None:
@@ -55,7 +58,7 @@ class MemberForm(RoleForm):
 
 
 class TokenForm(forms.Form):
-    name = forms.CharField(max_length=100, help_text="Where you will use it.")
+    name = forms.CharField(max_length=LONGEST_NAME, validators=[validate_name], help_text="Where you will use it.")
     days = forms.TypedChoiceField(
         label="Valid for",
         choices=[(30, "30 days"), (90, "90 days"), (365, "a year"), ("", "ever")],

@@ -12,8 +12,10 @@ from django.utils import timezone
 from accounts.alphabet import random_text
 from accounts.digests import digest
 from accounts.managers import UserManager
+from accounts.names import LONGEST_NAME, validate_name
 
 MOST_MEMBERS = 200  # per workspace
+MOST_WORKSPACES = 100  # that one user is a member of
 MOST_TOKENS = 50  # per user
 TOKEN_PREFIX = "gluer_pat_"  # noqa: S105
 HINT_LENGTH = 4  # characters at a secret's end that tell it from others
@@ -23,7 +25,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     """A person; logs in by e-mail."""
 
     email = models.EmailField("e-mail address", unique=True, error_messages={"unique": "This e-mail address is taken."})
-    name = models.CharField(max_length=100)
+    name = models.CharField(max_length=LONGEST_NAME, validators=[validate_name])
     is_staff = models.BooleanField("operator", default=False, help_text="May use the admin site.")
     is_active = models.BooleanField("active", default=True, help_text="Untick this instead of deleting accounts.")
     date_joined = models.DateTimeField(default=timezone.now)
@@ -53,7 +55,7 @@ class User(AbstractBaseUser, PermissionsMixin):
 class Workspace(models.Model):
     """The tenant: owns projects and has a plan."""
 
-    name = models.CharField(max_length=150)
+    name = models.CharField(max_length=150, validators=[validate_name])
     created_at = models.DateTimeField(auto_now_add=True)
     members = models.ManyToManyField(User, through="Membership", related_name="workspaces")
 
@@ -109,9 +111,11 @@ class Membership(models.Model):
 
     def clean(self) -> None:
         """Refuse a member too many."""
-        others = Membership.objects.filter(workspace_id=self.workspace_id).exclude(pk=self.pk)
-        if others.count() >= MOST_MEMBERS:
+        others = Membership.objects.exclude(pk=self.pk)
+        if others.filter(workspace_id=self.workspace_id).count() >= MOST_MEMBERS:
             raise ValidationError(f"A workspace has at most {MOST_MEMBERS} members. Remove one first.")
+        if others.filter(user_id=self.user_id).count() >= MOST_WORKSPACES:
+            raise ValidationError(f"Nobody is in more than {MOST_WORKSPACES} workspaces. They must leave one first.")
 
     @classmethod
     @transaction.atomic
@@ -148,7 +152,7 @@ class AccessToken(models.Model):
     """A personal access token for the REST API. Its text is shown once and not kept."""
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="access_tokens")
-    name = models.CharField(max_length=100)
+    name = models.CharField(max_length=LONGEST_NAME, validators=[validate_name])
     digest = models.CharField(max_length=64, unique=True, editable=False)
     hint = models.CharField(max_length=HINT_LENGTH, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -1,5 +1,6 @@
 """Mails when a workspace comes near its limit: each step once a month."""
 
+import logging
 from collections.abc import Iterable
 from datetime import datetime
 
@@ -13,6 +14,8 @@ from billing.models import UsageCount, UsageMonth, UsageNotice
 from billing.months import Month, month_of
 from billing.usage import Quota, quotas
 
+log = logging.getLogger(__name__)
+
 STEPS = (100, 80)  # percent; the highest that is reached is told
 
 
@@ -21,7 +24,7 @@ def send_notices(now: datetime) -> None:
     for workspace_id, quota in quotas(active_workspaces(month), now).items():
         reached = [step for step in STEPS if quota.percent >= step]
         if reached and claim(workspace_id, month, reached):
-            tell(Workspace.objects.get(pk=workspace_id), quota, month, reached[0])
+            try_to_tell(workspace_id, quota, month, reached[0])
 
 
 def active_workspaces(month: Month) -> set[int]:
@@ -40,16 +43,21 @@ def claim(workspace_id: int, month: Month, reached: list[int]) -> bool:
     return new
 
 
-def tell(workspace: Workspace, quota: Quota, month: Month, step: int) -> None:
-    """Mail the owners and admins; if that fails the step is open again."""
+def try_to_tell(workspace_id: int, quota: Quota, month: Month, step: int) -> None:
+    """Tell; if that fails the step is open again, and the other workspaces get their mails all the same."""
+    try:
+        tell(Workspace.objects.get(pk=workspace_id), quota, step)
+    except Exception:
+        log.exception("The usage mail of workspace %s failed; it is tried again.", workspace_id)
+        UsageNotice.objects.filter(workspace_id=workspace_id, month=month.first_day, percent=step).delete()
+
+
+def tell(workspace: Workspace, quota: Quota, step: int) -> None:
+    """Mail the owners and admins."""
     context = {"workspace": workspace, "quota": quota, "step": step, "site_url": settings.SITE_URL}
     subject = f"[Gluer] {workspace.name} has used {step} % of this month’s requests"
-    try:
-        for address in addresses(workspace):
-            send_mail(subject, render_to_string("billing/usage_mail.txt", context), None, [address])
-    except Exception:
-        UsageNotice.objects.filter(workspace_id=workspace.pk, month=month.first_day, percent=step).delete()
-        raise
+    for address in addresses(workspace):
+        send_mail(" ".join(subject.split()), render_to_string("billing/usage_mail.txt", context), None, [address])
 
 
 def addresses(workspace: Workspace) -> Iterable[str]:

@@ -153,6 +153,8 @@ CELERY_BEAT_SCHEDULE = {
     "fold-usage": {"task": "billing.tasks.fold_usage", "schedule": 5.0, "options": {"expires": 5}},
     "send-usage-mails": {"task": "billing.tasks.send_usage_mails", "schedule": 30.0, "options": {"expires": 30}},
     "prune": {"task": "billing.tasks.prune_batches", "schedule": crontab(minute="17")},
+    "prune-keys": {"task": "projects.tasks.prune_keys", "schedule": crontab(minute="37")},
+    "prune-sessions": {"task": "accounts.tasks.prune_sessions", "schedule": crontab(minute="47")},
     "prune-changes": {"task": "projects.tasks.prune_changes", "schedule": crontab(minute="27")},
 }
 
@@ -206,7 +208,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.LimitOffsetPagination",
+    "DEFAULT_PAGINATION_CLASS": "accounts.rest.Pagination",
     "PAGE_SIZE": 100,
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_THROTTLE_CLASSES": ["rest_framework.throttling.UserRateThrottle"],

@@ -14,6 +14,8 @@ urlpatterns = [
     path("api/v1/", include("accounts.api")),
     path("api/v1/", include("projects.api")),
     path("api/v1/", include("billing.api")),
+    path("api/v1/", include("relay.api")),
     path("api/schema", SpectacularJSONAPIView.as_view(), name="schema"),
+    # Last, since it answers whatever else begins with api/.
     path("api/<path:rest>", NoSuchPath.as_view()),
 ]

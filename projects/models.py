@@ -9,6 +9,7 @@ from django.db.models.signals import post_delete
 from django.utils import timezone
 
 from accounts.models import HINT_LENGTH, Workspace
+from accounts.names import LONGEST_NAME, validate_name
 from projects import credentials
 from projects.changes import AnnouncedModel, AnnouncedQuerySet, Change, announce_deletion
 from projects.origins import validate_origins
@@ -26,7 +27,7 @@ class Project(AnnouncedModel):
         primary_key=True, max_length=12, default=credentials.make_project_id, editable=False, verbose_name="ID"
     )
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="projects")
-    name = models.CharField(max_length=100)
+    name = models.CharField(max_length=LONGEST_NAME, validators=[validate_name])
     encrypted_password = models.TextField(editable=False)
     password_digest = models.CharField(max_length=64, editable=False)
     require_password = models.BooleanField(
@@ -105,7 +106,7 @@ class Key(AnnouncedModel):
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="keys")
     kind = models.CharField(max_length=10, choices=Kind)
-    name = models.CharField(max_length=100)
+    name = models.CharField(max_length=LONGEST_NAME, validators=[validate_name])
     encrypted = models.TextField(editable=False)
     digest = models.CharField(max_length=64, unique=True, editable=False)
     hint = models.CharField(max_length=HINT_LENGTH, editable=False)

@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 import time_machine
-from django.core.mail import EmailMessage
+from django.core.mail import EmailMessage, send_mail
 
 from accounts.models import Membership, Role, User, Workspace
-from billing.models import Plan, UsageNotice, WorkspacePlan
+from billing.models import Plan, WorkspacePlan
 from billing.tasks import fold_usage, send_usage_mails
 from billing.usage import Count, record_batch
 from projects.models import Project
@@ -66,17 +66,27 @@ def test_owners_and_admins_get_it_members_and_strangers_do_not(
     assert [mail.to for mail in mailoutbox] == [["alice@example.org"], ["charlie@example.org"]]
 
 
-def test_a_mail_that_failed_is_tried_again(
-    project: Project, tiny: None, mailoutbox: list[EmailMessage], monkeypatch: pytest.MonkeyPatch
+def test_a_mail_that_failed_is_tried_again_and_holds_up_nobody_elses(
+    project: Project, tiny: None, charlie: User, mailoutbox: list[EmailMessage], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*args: object, **kwargs: object) -> None:
-        raise OSError("The mail server is down.")
+    theirs = Project.objects.get(workspace__members=charlie)
+    WorkspacePlan.objects.create(workspace=theirs.workspace, plan=Plan.objects.get(slug="tiny"))
+    record_batch("q", 1, NOON, [Count(theirs.workspace_id, theirs.id, NOON, 9)])
+
+    def refuse_alice(subject: str, body: str, sender: None, to: list[str]) -> None:
+        if to == ["alice@example.org"]:
+            raise OSError("The mail server is down.")
+        send_mail(subject, body, sender, to)
 
     with monkeypatch.context() as patch:
-        patch.setattr("billing.notices.send_mail", refuse)
-        with pytest.raises(OSError, match="down"):
-            use(project, 8, 1)
-    assert not UsageNotice.objects.exists()
-    with time_machine.travel(NOON):
-        send_usage_mails()
-    assert len(mailoutbox) == 1
+        patch.setattr("billing.notices.send_mail", refuse_alice)
+        use(project, 8, 1)
+    assert [mail.to for mail in mailoutbox] == [["charlie@example.org"]]
+    use(project, 0, 2)
+    assert [mail.to for mail in mailoutbox[1:]] == [["alice@example.org"]]
+
+
+def test_a_name_of_two_lines_makes_no_header(project: Project, tiny: None, mailoutbox: list[EmailMessage]) -> None:
+    Workspace.objects.update(name="Acme\nBcc: everybody@example.org")
+    use(project, 8, 1)
+    assert mailoutbox[0].subject.startswith("[Gluer] Acme Bcc: everybody")

@@ -4,7 +4,7 @@ import pytest
 from allauth.account.models import EmailAddress
 from django.test import Client
 
-from accounts.models import MOST_MEMBERS, MOST_TOKENS, AccessToken, Membership, User, Workspace
+from accounts.models import MOST_MEMBERS, MOST_TOKENS, MOST_WORKSPACES, AccessToken, Membership, User, Workspace
 from tests.conftest import PASSWORD
 
 
@@ -44,6 +44,23 @@ def test_a_member_too_many_is_refused(page: Client, workspace: Workspace, charli
     Membership.objects.bulk_create(Membership(workspace=workspace, user=user) for user in people)
     answer = page.post(f"/ctx/workspaces/{workspace.pk}/members", {"email": charlie.email, "role": "member"})
     assert f"at most {MOST_MEMBERS} members" in answer.text
+
+
+def test_nobody_is_put_into_workspaces_without_end(page: Client, workspace: Workspace, charlie: User) -> None:
+    others = Workspace.objects.bulk_create(Workspace(name=str(n)) for n in range(MOST_WORKSPACES - 1))
+    Membership.objects.bulk_create(Membership(workspace=other, user=charlie) for other in others)
+    answer = page.post(f"/ctx/workspaces/{workspace.pk}/members", {"email": charlie.email, "role": "member"})
+    assert f"more than {MOST_WORKSPACES} workspaces" in answer.text
+
+
+def test_a_name_is_one_line(page: Client, workspace: Workspace) -> None:
+    form = {"name": "Acme\nBcc: everybody@example.org"}
+    for path in (
+        f"/ctx/workspaces/{workspace.pk}/name",
+        f"/ctx/workspaces/{workspace.pk}/projects",
+        "/ctx/profile/name",
+    ):
+        assert "one line" in page.post(path, form).text
 
 
 def test_a_role_is_changed(page: Client, workspace: Workspace, bob: User) -> None:

@@ -1,0 +1,22 @@
+from datetime import timedelta
+
+import time_machine
+from django.contrib.sessions.models import Session
+from django.test import Client
+from django.utils import timezone
+
+from accounts.models import AccessToken, User
+from accounts.tasks import prune_sessions
+
+
+def test_only_what_has_expired_is_forgotten(alice: User) -> None:
+    now = timezone.now()
+    with time_machine.travel(now - timedelta(days=30)):
+        Client().force_login(alice)
+        AccessToken.make(alice, "old", now - timedelta(days=1))
+    Client().force_login(alice)
+    AccessToken.make(alice, "young", now + timedelta(days=1))
+    AccessToken.make(alice, "for ever")
+    prune_sessions()
+    assert Session.objects.count() == 1
+    assert {token.name for token in AccessToken.objects.all()} == {"young", "for ever"}
