@@ -1,0 +1,124 @@
+#!/usr/bin/env python3
+"""Makes the tables of codes from relay/core/errors.py: protocol/codes.json, protocol/codes.md, sdks/core/src/codes.ts.
+
+python protocol/generate.py            writes them
+python protocol/generate.py --check    fails, naming the file, when one of them is not what it would write
+"""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from relay.core.errors import CLOSE_CODES, OUTCOMES  # noqa: E402 (found by the line above)
+
+SOURCE = "Made by `python protocol/generate.py` from relay/core/errors.py: change that file, not this one."
+
+
+def as_json() -> str:
+    tables = {
+        "outcomes": [
+            {"number": o.number, "name": o.name, "status": o.status, "retryable": o.retryable, "message": o.sentence}
+            for o in OUTCOMES.values()
+        ],
+        "close_codes": [
+            {"number": c.number, "name": c.name, "reconnect": c.reconnect, "message": c.sentence}
+            for c in CLOSE_CODES.values()
+        ],
+    }
+    return json.dumps(tables, indent=1) + "\n"
+
+
+def as_markdown() -> str:
+    outcomes = [
+        f"| {o.number} | `{o.name}` | {o.status} | {yes(o.retryable)} | {o.sentence} |" for o in OUTCOMES.values()
+    ]
+    closes = [f"| {c.number} | `{c.name}` | {yes(c.reconnect)} | {c.sentence} |" for c in CLOSE_CODES.values()]
+    return "\n".join(
+        [
+            "# Outcomes and close codes",
+            "",
+            f"<!-- {SOURCE} -->",
+            "",
+            "## Outcomes",
+            "How a request ends, besides a result. *Retryable*: the same request may succeed later.",
+            "",
+            "| number | name | HTTP status | retryable | meaning |",
+            "|---|---|---|---|---|",
+            *outcomes,
+            "",
+            "## Close codes",
+            "Why the relay closes a WebSocket; `bye` says the name. *Reconnect*: coming back may help.",
+            "",
+            "| code | name | reconnect | meaning |",
+            "|---|---|---|---|",
+            *closes,
+            "",
+        ]
+    )
+
+
+def as_typescript() -> str:
+    outcomes = [
+        f"  {o.name}: {{ number: {o.number}, status: {o.status}, retryable: {js(o.retryable)}, "
+        f"message: {quoted(o.sentence)} }},"
+        for o in OUTCOMES.values()
+    ]
+    closes = [
+        f"  {c.number}: {{ name: '{c.name}', reconnect: {js(c.reconnect)}, message: {quoted(c.sentence)} }},"
+        for c in CLOSE_CODES.values()
+    ]
+    return "\n".join(
+        [
+            f"// {SOURCE}",
+            "",
+            "/** Every outcome a request can have instead of a result (protocol, section 7). */",
+            "export const OUTCOMES: Readonly<Record<string, "
+            "{ number: number; status: number; retryable: boolean; message: string }>> = {",
+            *outcomes,
+            "};",
+            "",
+            "/** Every close code of the relay, and whether connecting again can help (protocol, section 7). */",
+            "export const CLOSE_CODES: Readonly<Record<number, "
+            "{ name: string; reconnect: boolean; message: string }>> = {",
+            *closes,
+            "};",
+            "",
+        ]
+    )
+
+
+def yes(value: bool) -> str:
+    return "yes" if value else "no"
+
+
+def js(value: bool) -> str:
+    return "true" if value else "false"
+
+
+def quoted(text: str) -> str:
+    return json.dumps(text) if "'" in text else f"'{text}'"
+
+
+FILES: dict[str, Callable[[], str]] = {
+    "protocol/codes.json": as_json,
+    "protocol/codes.md": as_markdown,
+    "sdks/core/src/codes.ts": as_typescript,
+}
+
+
+def main(check: bool) -> int:
+    stale = [name for name, make in FILES.items() if not (ROOT / name).exists() or (ROOT / name).read_text() != make()]
+    for name in stale:
+        if check:
+            print(f"{name} is stale: run `python protocol/generate.py`.", file=sys.stderr)
+        else:
+            (ROOT / name).write_text(FILES[name]())
+    return 1 if check and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(check="--check" in sys.argv[1:]))
