@@ -19,8 +19,8 @@ from relay.directory import Claim, Directory
 from relay.metering import Metering
 
 POLL_EVERY = 0.4  # s; a change reaches open sockets within 1 s
-WRITE_EVERY = 1.0  # s; what a killed process loses of its counts at most
-NOTE_USE_EVERY = 10.0  # s
+SEAL_EVERY = 1.0  # s; what a killed process loses of its counts at most
+TIDY_EVERY = 10.0  # s
 LOOKUP_THREADS = 4
 log = logging.getLogger(__name__)
 
@@ -54,8 +54,9 @@ class Relay:
             self.started = True
             self.tick()
             self.spawn(self.every(POLL_EVERY, lambda: self.directory.poll(self.hub)))
-            self.spawn(self.every(WRITE_EVERY, self.meter))
-            self.spawn(self.every(NOTE_USE_EVERY, self.directory.write_used))
+            self.spawn(self.every(SEAL_EVERY, self.seal))
+            self.spawn(self.every(SEAL_EVERY, self.write))
+            self.spawn(self.every(TIDY_EVERY, self.tidy))
 
     async def stop(self) -> None:
         """Send everybody away, and write down what was counted."""
@@ -66,7 +67,8 @@ class Relay:
         for task in self.tasks:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
-        await self.meter()
+        await self.seal()
+        await self.write()
         self.readers.shutdown()
         self.writer.shutdown()
 
@@ -88,20 +90,30 @@ class Relay:
                 log.exception("A tick failed")
 
     async def every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
-        """Do the work again and again; what fails is logged and tried again the next time."""
+        """Do the work again and again; what fails is tried again the next time, and logged the first."""
+        failing = False
         while True:
             try:
                 await work()
-            except Exception as error:
-                log.error("%s failed: %s", getattr(work, "__qualname__", work), error)
+                failing = False
+            except Exception:
+                if not failing:
+                    log.exception("A task of the relay fails; it is tried again every %s s", seconds)
+                failing = True
             await asyncio.sleep(seconds)
 
-    async def meter(self) -> None:
-        """Seal, write, and forget what is no longer in use."""
-        wall = time.time()
-        self.metering.seal(wall)
-        await self.metering.write(wall)
+    async def seal(self) -> None:
+        """Put what was counted into a batch, however long the one before takes to write."""
+        self.metering.seal(time.time())
+
+    async def write(self) -> None:
+        """Write the sealed batches down."""
+        await self.metering.write(time.time())
+
+    async def tidy(self) -> None:
+        """Forget what is no longer in use, and note when keys were used."""
         self.hub.sweep(time.monotonic())
+        await self.directory.write_used()
 
     # --- who is it ---------------------------------------------------------------------------------------------------
 

@@ -274,8 +274,7 @@ class Hub:
             quota = self.quotas.get(admission.workspace_id)
             if quota is None:
                 quota = self.quotas[admission.workspace_id] = Quota(admission.workspace_id, *admission.quota)
-            tenant = Tenant(admission.project_id, self.limits, quota, self.deadlines)
-            tenant.wall = self.wall
+            tenant = Tenant(admission.project_id, self.limits, quota, self.deadlines, lambda: self.wall)
             self.tenants[admission.project_id] = tenant
         return tenant
 
@@ -329,8 +328,6 @@ class Hub:
     def tick(self, now: float, wall: float) -> None:
         """Let everything that is due fall due. `wall` is the time of day, epoch s."""
         self.wall = wall
-        for tenant in self.tenants.values():
-            tenant.wall = wall
         self.deadlines.tick(now)
 
     def take_counts(self) -> dict[tuple[int, str], int]:

@@ -33,8 +33,11 @@ class Handler(NamedTuple):
 class Tenant:
     """A project's connections, functions, calls, channels and counters."""
 
-    def __init__(self, project_id: str, limits: Limits, quota: Quota, deadlines: Deadlines) -> None:
+    def __init__(
+        self, project_id: str, limits: Limits, quota: Quota, deadlines: Deadlines, wall: Callable[[], float]
+    ) -> None:
         self.project_id, self.limits, self.quota, self.deadlines = project_id, limits, quota, deadlines
+        self.wall = wall  # the time of day, epoch s
         self.connections: dict[Connection, None] = {}
         self.sessions: dict[str, list[Connection]] = {}
         self.keys: dict[int, Key] = {}
@@ -42,7 +45,6 @@ class Tenant:
         self.calls = Calls(self)
         self.channels = Channels(limits.subscriptions)
         self.requests = 0  # counted and not yet sealed into a batch (GP-40)
-        self.wall = 0.0  # the time of day at the last tick, epoch s
         self.handlers: dict[type, Handler] = {
             frames.Call: Handler(True, self.calls.call),
             frames.Result: Handler(False, self.calls.result),
@@ -87,7 +89,7 @@ class Tenant:
         """Raises Refused `quota_exceeded` when the workspace has used up its plan."""
         quota = self.quota
         if quota.recorded + quota.unrecorded >= quota.limit:
-            raise quota.refusal(self.wall)
+            raise quota.refusal(self.wall())
 
     def count(self) -> None:
         """One request (GP-40)."""

@@ -51,13 +51,16 @@ class Outbox:
 
     def end(self) -> None:
         """The socket is gone: nothing more is written."""
-        self.closing = self.closing or (1006, "")
-        self.frames.clear()
-        self.unsent = 0
+        self._drop()
         if self.over is not None:
             self.over.cancel()
         if self.task is not None:
             self.task.cancel()
+
+    def _drop(self) -> None:
+        self.closing = self.closing or (1006, "")
+        self.frames.clear()
+        self.unsent = 0
 
     def _begin(self) -> None:
         if self.task is None:
@@ -72,7 +75,7 @@ class Outbox:
             if self.closing is not None:
                 await self.write({"type": "websocket.close", "code": self.closing[0], "reason": self.closing[1]})
         except Exception:  # servers differ in how they say that the socket is gone; its disconnect follows
-            self.frames.clear()
+            self._drop()
         finally:
             self.task = None
 
