@@ -15,7 +15,7 @@ RUNS = .venv/.runs
 TESTS = .venv/.tests
 NPM = sdks/node_modules/.installed
 SDKS = sdks/node_modules/.built
-SDK_SOURCES := $(shell find sdks -type d \( -name node_modules -o -name dist -o -name test \) -prune -o -type f -print)
+SDK_SOURCES := $(shell find sdks -type d \( -name node_modules -o -name dist -o -name test \) -prune -o -type f ! -name '*.tgz' ! -name '*.md' -print)
 
 .PHONY: help run build test test-long check lock clean chromium
 
@@ -69,7 +69,7 @@ $(TESTS): $(RUNS) requirements-dev.txt
 $(NPM): sdks/package-lock.json
 	@.ci/node
 	@echo "Installing what building the SDKs needs into sdks/node_modules …"
-	@cd sdks && npm ci --no-audit --no-fund --loglevel=error || { echo "npm ci failed; npm says why above."; exit 1; }
+	@cd sdks && npm ci --no-audit --no-fund --loglevel=error >/dev/null || { echo "npm ci failed; npm says why above."; exit 1; }
 	@touch $@
 
 $(SDKS): $(NPM) $(SDK_SOURCES)
