@@ -49,11 +49,10 @@ class Deadlines:
         """Expire all that fell due until `now`, in order of time."""
         until = int(now / STEP)
         passed = range(self.reached + 1, until + 1)
+        self.reached = until  # what is set from here on waits for the next tick
         slots = passed if len(passed) < len(self.buckets) else sorted(s for s in self.buckets if s <= until)
         for slot in slots:
-            self.reached = slot
             for item in self.buckets.get(slot, {}).copy():
                 if item.slot == slot:  # not dropped by one that expired before it
                     self.drop(item)
                     item.expire(now)
-        self.reached = until
