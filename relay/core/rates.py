@@ -1,5 +1,7 @@
 """Rates as a leaky bucket kept as one number (the generic cell rate algorithm, ITU-T I.371)."""
 
+from math import ceil
+
 
 class Rate:
     """So many a second, with a burst of `burst` seconds' worth at once."""
@@ -8,7 +10,7 @@ class Rate:
 
     def __init__(self, per_second: float, burst: float = 2.0) -> None:
         self.interval = 1 / per_second
-        self.burst = burst
+        self.burst = burst + self.interval / 10  # so that sums of floats do not cost the last of a burst
         self.full_until = 0.0  # when the bucket will have run empty
 
     def take(self, now: float) -> bool:
@@ -28,7 +30,7 @@ class Rate:
 
     def wait(self, now: float) -> int:
         """Milliseconds until one can be taken again, at least 1."""
-        return max(1, round((self.full_until + self.interval - now - self.burst) * 1000))
+        return max(1, ceil((self.full_until + self.interval - now - self.burst) * 1000))
 
     def idle(self, now: float) -> bool:
         """Nothing of the burst is in use: forgetting this rate changes nothing."""
