@@ -36,7 +36,8 @@ export interface Outlet {
 
 export const DEFAULT_TIMEOUT = 30_000; // ms
 const LONGEST_TIMEOUT = 2 ** 31 - 1_001; // ms; timers overflow above it
-const GRACE = 250; // ms after the deadline in which the relay's own outcome may come (GP-10)
+/** Milliseconds after the deadline in which the relay's own outcome may come (GP-10). */
+export const GRACE = 250;
 const MOST_OPEN = 10_000; // requests without an outcome
 const MOST_WAITING = 1_000; // requests that wait for a connection
 const MOST_BYTES = 16 * 1_048_576; // payload that waits for a connection, or for the network

@@ -1,9 +1,7 @@
 import { callAddress } from '../../core/src/address.ts';
 import { errorFrom, GluerError, messageOf } from '../../core/src/errors.ts';
 import { isRecord } from '../../core/src/frames.ts';
-import { checkTimeout, replyOf, type CallOptions, type Reply } from '../../core/src/requests.ts';
-
-const GRACE = 250; // ms after the deadline in which the relay's own outcome may come (GP-10)
+import { checkTimeout, GRACE, replyOf, type CallOptions, type Reply } from '../../core/src/requests.ts';
 
 /** One call over HTTP. */
 export interface HttpCall extends CallOptions {

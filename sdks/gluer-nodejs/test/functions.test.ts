@@ -23,6 +23,8 @@ test('functions registered before connect() are told right behind the hello, and
   expect(await first.receives('register')).toMatchObject({ functions });
   relay.greets(first, hello);
   await until('connected', () => server.state === 'connected');
+  server.send('a:b');
+  await first.receives('send'); // and no second register
   first.vanishes();
   expect(await (await relay.welcomes()).receives('register')).toMatchObject({ functions });
 });
