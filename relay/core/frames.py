@@ -232,7 +232,7 @@ class Header(Struct, omit_defaults=True):
 class Envelope(Struct):
     """What can still be read of a frame that is wrong elsewhere."""
 
-    type: str = ""
+    type: Any = ""
     id: Any = None
 
 
@@ -244,6 +244,7 @@ PING = encode(Ping())
 PONG = encode(Pong())
 EMPTY = Raw(b"{}")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")  # one level in, one level out
@@ -254,13 +255,13 @@ def decode(raw: bytes) -> AnyFrame:
     try:
         frame = _decoder.decode(raw)
     except msgspec.ValidationError as error:
-        raise _bad(_read_envelope(raw), str(error)) from None
+        raise _wrong(raw, str(error)) from None
     except RecursionError:
         raise _bad(Envelope(), f"Nested deeper than {DEEPEST} levels.") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise _malformed(raw, str(error)) from None
     if raw.count(b"[") + raw.count(b"{") > DEEPEST and is_deep(raw):
-        raise _bad(_read_envelope(raw), f"Nested deeper than {DEEPEST} levels.")
+        raise _wrong(raw, f"Nested deeper than {DEEPEST} levels.")
     return frame
 
 
@@ -291,30 +292,38 @@ def is_name(text: str) -> bool:
     return text.isprintable() or not _CONTROL.search(text)
 
 
-def _read_envelope(raw: bytes) -> Envelope:
+def _wrong(raw: bytes, reason: str) -> Refused | Unreadable:
+    """Not the frame it should be; what comes behind the mistake was not read yet, and may be no JSON."""
     try:
-        return _envelope.decode(raw)
+        return _bad(_envelope.decode(raw), reason)
     except (msgspec.ValidationError, RecursionError):
-        return Envelope()
+        return _bad(Envelope(), reason)
+    except msgspec.DecodeError as error:
+        return _malformed(raw, str(error))
 
 
 def _malformed(raw: bytes, reason: str) -> Refused | Unreadable:
     """What msgspec refuses and the standard library reads holds lone surrogates: a bad frame; else it is no JSON."""
     try:
-        read = json.loads(raw)
+        read = json.loads(raw.decode())  # of bytes it would guess the encoding
     except (ValueError, RecursionError):
         return Unreadable(f"A frame is one JSON object: {reason}.")
     if not isinstance(read, dict):
         return Unreadable("A frame is one JSON object.")
-    return _bad(Envelope(str(read.get("type", "")), read.get("id")), f"Not interoperable JSON (RFC 7493): {reason}.")
+    return _bad(Envelope(read.get("type"), read.get("id")), f"Not interoperable JSON (RFC 7493): {reason}.")
 
 
 def _bad(envelope: Envelope, reason: str) -> Refused | Unreadable:
     if reason.startswith("Expected `object`, got") and "$" not in reason:
         return Unreadable("A frame is one JSON object.")
-    known = envelope.type in REQUESTS and isinstance(envelope.id, str) and 1 <= len(envelope.id) <= 64
-    about = envelope.type[:128] if envelope.type and is_name(envelope.type) and envelope.type.isascii() else None
+    kind = envelope.type if isinstance(envelope.type, str) and envelope.type.isascii() else ""
+    about = kind[:128] if kind and is_name(kind) else None
+    known = kind in REQUESTS and _is_id(envelope.id)
     return Refused("bad_frame", reason, about=about, id=envelope.id if known else None)
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, str) and 1 <= len(value) <= 64 and not _SURROGATE.search(value)
 
 
 REQUESTS = frozenset({"call", "register", "unregister", "subscribe", "unsubscribe", "publish"})  # answered by id

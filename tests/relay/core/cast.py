@@ -168,7 +168,7 @@ class Project:
 
 
 class CoreRelay:
-    """The hub with its clock in a test's hand, and a directory in memory. `slow_directory`: hellos wait for `look_up`."""
+    """The hub, a clock by hand, a directory in memory. `slow_directory`: hellos wait for `look_up`."""
 
     def __init__(self, limits: Limits | None = None, *, slow_directory: bool = False) -> None:
         self.limits = limits or Limits()
