@@ -1,0 +1,89 @@
+"""A relay in a process of its own, on a loopback port."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+
+from tests.embedded.installation import until
+from tests.relay.harness.home import BASE, Home
+
+READ_AT_ALL = str(2 * 1_048_576)  # bytes of one message (GP-30)
+DAPHNE = ["--websocket_timeout", "-1", "--websocket-max-message-size", READ_AT_ALL, "--websocket-max-frame-size"]
+COMMANDS = {
+    "uvicorn": [sys.executable, "-m", "gluer_site.embedded.web"],  # as the supervisor starts it
+    "daphne": [sys.executable, "-m", "daphne", *DAPHNE, READ_AT_ALL, "gluer_site.asgi:application", "--fd"],
+}
+
+
+class RelayServer:
+    """`limits` become GLUER_LIMIT_ settings. Started again, it keeps its port and its log."""
+
+    def __init__(self, home: Home, kind: str = "uvicorn", **limits: int) -> None:
+        self.home, self.kind = home, kind
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
+        self.port: int = self.listener.getsockname()[1]
+        self.http = f"http://127.0.0.1:{self.port}"
+        self.ws = f"ws://127.0.0.1:{self.port}/v1/ws"
+        self.log: Path = home.folder.with_name(f"{home.folder.name}-{self.port}.log")
+        self.settings = {f"GLUER_LIMIT_{name.upper()}": str(value) for name, value in limits.items()}
+
+    def start(self) -> None:
+        descriptor = self.listener.fileno()
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(
+                [*COMMANDS[self.kind], str(descriptor)],
+                cwd=BASE,
+                env=self.home.environment(**self.settings),
+                pass_fds=[descriptor],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        until(lambda: self.answers() or self.process.poll() is not None, f"{self.kind} to answer")
+        assert self.process.poll() is None, self.printed()
+
+    def answers(self) -> bool:
+        try:
+            return httpx.options(f"{self.http}/v1/call/x", trust_env=False, timeout=5).status_code == 204
+        except httpx.HTTPError:
+            return False
+
+    def stop(self) -> int:
+        """SIGTERM, as the supervisor does. Returns the exit code."""
+        self.process.terminate()
+        return self.process.wait(20)
+
+    def kill(self) -> float:
+        """Kill -9. Returns when, as time.monotonic does."""
+        os.kill(self.process.pid, signal.SIGKILL)
+        self.process.wait(20)
+        return time.monotonic()
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait(20)
+        self.listener.close()
+
+    def printed(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    def memory(self) -> int:
+        """Resident bytes."""
+        pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+
+    def has_socket_to(self, port: int) -> bool:
+        """Whether the relay's end of the connection from this client port still stands."""
+        ends = [line.split()[1:4] for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+        return any(
+            (int(local[-4:], 16), int(remote[-4:], 16)) == (self.port, port) and state in ("01", "04", "08", "09")
+            for local, remote, state in ends
+        )

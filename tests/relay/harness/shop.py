@@ -1,0 +1,89 @@
+"""One of the cast's projects, with its keys, and the peers that show them."""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from tests.relay.harness.office import Office
+from tests.relay.harness.peer import Peer, open_socket
+from tests.relay.harness.server import RelayServer
+
+
+@dataclass
+class Shop:
+    """All cast members call their project so. `ip`: where their peers come from."""
+
+    relay: RelayServer
+    office: Office
+    id: str
+    workspace: int
+    public: str
+    private: str
+    password: str
+    token: str = ""
+    ip: str = "127.0.0.1"
+    peers: list[Peer] = field(default_factory=list)
+
+    @classmethod
+    def open(cls, relay: RelayServer, office: Office, owner: str) -> "Shop":
+        """A new person's new project."""
+        person = office.person(owner)
+        return cls(relay, office, token=person["token"], **office.project(person["workspace"]))
+
+    def second(self) -> "Shop":
+        """Another project of the same workspace."""
+        return Shop(self.relay, self.office, token=self.token, **self.office.project(self.workspace))
+
+    # --- peers -------------------------------------------------------------------------------------------------------
+
+    async def socket(
+        self, *, path: str | None = None, ip: str = "", origin: str | None = None, spoken: bool = True
+    ) -> Peer:
+        """A socket without a hello, at this project's path unless told otherwise."""
+        url = f"{self.relay.ws}/{self.id if path is None else path}"
+        peer = await open_socket(url, ip=ip or self.ip, origin=origin, spoken=spoken)
+        self.peers.append(peer)
+        return peer
+
+    async def frontend(self, *, ip: str = "", origin: str | None = None, **hello: Any) -> Peer:
+        return await (await self.socket(ip=ip, origin=origin)).hello(**{"key": self.public, **hello})
+
+    async def backend(self, *functions: str, ip: str = "", **hello: Any) -> Peer:
+        """Registered with these functions."""
+        peer = await (await self.socket(ip=ip)).hello(**{"key": self.private, **hello})
+        return await peer.register(*functions) if functions else peer
+
+    async def calculator(self, **hello: Any) -> Peer:
+        """A back end that adds."""
+        peer = await self.backend("calculator:add", **hello)
+        peer.serve(add)
+        return peer
+
+    async def close(self) -> None:
+        await asyncio.gather(*(peer.close() for peer in self.peers))
+
+    # --- HTTP --------------------------------------------------------------------------------------------------------
+
+    async def post(self, path: str, key: str | None = None, **request: Any) -> httpx.Response:
+        """POST to the bus with the public key, or another one; `headers` may replace it."""
+        headers = {"Authorization": f"Bearer {key or self.public}"} | request.pop("headers", {})
+        async with http() as client:
+            return await client.post(self.relay.http + path, headers=headers, **request)
+
+    async def servers(self) -> list[dict[str, Any]]:
+        """The connected back ends, as REST shows them."""
+        async with http() as client:
+            path = f"{self.relay.http}/api/v1/projects/{self.id}/servers"
+            answer = await client.get(path, headers={"Authorization": f"Bearer {self.token}"})
+            servers: list[dict[str, Any]] = answer.raise_for_status().json()
+            return servers
+
+
+def http() -> httpx.AsyncClient:
+    return httpx.AsyncClient(trust_env=False, timeout=20)
+
+
+async def add(call: dict[str, Any]) -> dict[str, Any]:
+    return {"data": {"result": call["data"]["a"] + call["data"]["b"]}}
