@@ -1,10 +1,23 @@
 """What the REST views of all apps share."""
 
-from rest_framework.exceptions import NotAuthenticated
+from typing import Any
+
+from rest_framework import parsers
+from rest_framework.exceptions import NotAuthenticated, ParseError
 from rest_framework.pagination import LimitOffsetPagination
 from rest_framework.request import Request
 
 from accounts.models import User
+
+
+class JSONParser(parsers.JSONParser):
+    """Refuses what is nested beyond Python's recursion limit, instead of failing on it."""
+
+    def parse(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().parse(*args, **kwargs)
+        except RecursionError:
+            raise ParseError("The JSON is nested too deep.") from None
 
 
 class Pagination(LimitOffsetPagination):

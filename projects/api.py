@@ -28,7 +28,7 @@ class OwnWorkspaceField(serializers.PrimaryKeyRelatedField[Workspace]):
 
 
 class ProjectSerializer(serializers.ModelSerializer[Project]):
-    workspace = OwnWorkspaceField()
+    workspace = OwnWorkspaceField(pk_field=serializers.IntegerField())
     allowed_origins = serializers.ListField(
         child=serializers.CharField(),
         required=False,

@@ -18,7 +18,7 @@ def show(request: SignedInRequest) -> HttpResponse:
 
 @private_page("POST")
 def rename(request: SignedInRequest) -> HttpResponse:
-    form = NameForm(request.POST, instance=request.user)
+    form = NameForm(request.POST, instance=request.user, auto_id="person_%s")
     if not form.is_valid():
         request.user.refresh_from_db()
         return page(request, name_form=form)
@@ -54,7 +54,7 @@ def page(request: SignedInRequest, **forms: BaseForm) -> HttpResponse:
     """The page, with the forms that were filled in wrongly."""
     context = {
         "tokens": request.user.access_tokens.all(),
-        "name_form": NameForm(instance=request.user),
+        "name_form": NameForm(instance=request.user, auto_id="person_%s"),
         "token_form": TokenForm(),
         **forms,
     }

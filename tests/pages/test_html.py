@@ -1,0 +1,68 @@
+"""Every page is well-formed: tags closed in order, ids used once, no form inside a form or a paragraph."""
+
+from html.parser import HTMLParser
+
+import pytest
+from django.test import Client
+
+from accounts.models import AccessToken, User
+from projects.models import Project
+
+VOID = {"meta", "link", "input", "img", "br", "hr"}
+NOT_IN_A_PARAGRAPH = {"form", "div", "p", "ul", "table", "section", "h1", "h2", "h3", "pre", "dl"}
+
+
+class Page(HTMLParser):
+    """Collects what is wrong."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: set[str] = set()
+        self.wrong: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.refuse(tag == "form" and "form" in self.open, "form in form")
+        self.refuse(tag in NOT_IN_A_PARAGRAPH and "p" in self.open, f"{tag} in p")
+        for name, value in attrs:
+            if name == "id" and value:
+                self.refuse(value in self.ids, f"id {value} twice")
+                self.ids.add(value)
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        expected = self.open.pop() if self.open else "nothing"
+        self.refuse(expected != tag, f"</{tag}> closes {expected}")
+
+    def refuse(self, wrong: bool, sentence: str) -> None:
+        if wrong:
+            self.wrong.append(f"line {self.getpos()[0]}: {sentence}")
+
+
+PEOPLE = ["/ctx", "/ctx/profile", "/ctx/workspaces/{w}", "/ctx/workspaces/{w}/projects", "/docs", "/", "/nothing",
+          "/accounts/email/", "/accounts/logout/", "/accounts/password/change/"]  # fmt: skip
+PROJECTS = [f"/ctx/projects/{{p}}{sub}" for sub in ("", "/keys", "/settings", "/delete", "/password/regenerate")]
+STRANGERS = ["/", "/docs", "/accounts/login/", "/accounts/signup/", "/accounts/password/reset/"]
+
+
+@pytest.mark.parametrize("path", PEOPLE + PROJECTS)
+@pytest.mark.parametrize("name", ["alice", "bob"])
+def test_pages_for_people(alice: User, bob: User, project: Project, client: Client, name: str, path: str) -> None:
+    project.keys.create(kind="private", name="old").revoke()
+    person = {"alice": alice, "bob": bob}[name]
+    AccessToken.make(person, "laptop")
+    client.force_login(person)
+    assert Page(client.get(path.format(p=project.id, w=project.workspace_id)).text).wrong == []
+
+
+@pytest.mark.parametrize("path", STRANGERS)
+def test_pages_for_strangers(db: None, client: Client, path: str) -> None:
+    assert Page(client.get(path).text).wrong == []
+
+
+@pytest.mark.parametrize("path", ["/ctx/profile/name", "/ctx/profile/tokens", "/ctx/workspaces/{w}/members"])
+def test_pages_with_errors(alice: User, project: Project, client: Client, path: str) -> None:
+    client.force_login(alice)
+    assert Page(client.post(path.format(w=project.workspace_id)).text).wrong == []
