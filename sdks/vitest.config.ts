@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['*/test/*.test.ts'],
+    globalSetup: 'examples/test/build.ts',
     testTimeout: 10_000,
     restoreMocks: true,
   },

@@ -137,14 +137,14 @@ export class FakeRelay {
   }
 
   /** The next socket that is opened, before its hello. */
-  async meets(): Promise<Guest> {
-    await until('a connection', () => this.guests.length > this.#met);
+  async meets(patience = PATIENCE): Promise<Guest> {
+    await until('a connection', () => this.guests.length > this.#met, patience);
     return this.guests[this.#met++]!;
   }
 
   /** The next client, its hello read and answered by a welcome. */
-  async welcomes(): Promise<Guest & { hello: Fields }> {
-    const guest = await this.meets();
+  async welcomes(patience = PATIENCE): Promise<Guest & { hello: Fields }> {
+    const guest = await this.meets(patience);
     const hello = await guest.receives('hello');
     this.greets(guest, hello);
     return Object.assign(guest, { hello });

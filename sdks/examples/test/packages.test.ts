@@ -13,7 +13,7 @@ let relay: FakeRelay;
 let running: ChildProcess[] = [];
 
 beforeAll(() => {
-  execFileSync('npm', ['pack', '--workspaces', '--pack-destination', project], { cwd: SDKS, stdio: 'pipe' });
+  execFileSync('npm', ['pack', '--workspaces', '--ignore-scripts', '--pack-destination', project], { cwd: SDKS, stdio: 'pipe' });
   for (const name of ['gluer-js', 'gluer-nodejs']) {
     const folder = join(project, 'node_modules', name);
     mkdirSync(folder, { recursive: true });
