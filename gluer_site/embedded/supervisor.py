@@ -44,7 +44,8 @@ class Supervisor:
     async def run(self) -> int:
         """Serve until asked to stop, then return 0. Raises StartError when something failed for good."""
         for number in STOPPING:
-            asyncio.get_running_loop().add_signal_handler(number, self.stopping.set)
+            if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # nohup means it
+                asyncio.get_running_loop().add_signal_handler(number, self.stopping.set)
         serving = asyncio.create_task(self.serve())
         asked = asyncio.create_task(self.stopping.wait())
         await asyncio.wait({serving, asked}, return_when=asyncio.FIRST_COMPLETED)
