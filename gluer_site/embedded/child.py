@@ -70,13 +70,13 @@ class Child:
     def print_lines(self, lines: Iterable[bytes]) -> None:
         for line in filter(bytes.strip, lines):
             self.kept.append(f"{self.name:{NAME_WIDTH}} | {line.decode(errors='replace').rstrip()}")
-        if not self.quiet:
-            self.print_kept()
+            if not self.quiet:
+                self.print_kept()
 
     def print_kept(self) -> None:
+        """Print the kept lines, and keep them no longer."""
         while self.kept:
-            print(self.kept.popleft())
-        sys.stdout.flush()
+            print(self.kept.popleft(), flush=True)
 
     async def stop(self) -> None:
         """Ask the program to end, and end it after PATIENCE seconds."""
