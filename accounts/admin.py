@@ -39,12 +39,15 @@ class PersonAdmin(UserAdmin):
     search_fields = ["email", "name"]
     ordering = ["-date_joined"]
     filter_horizontal = ["user_permissions"]
-    readonly_fields = ["date_joined", "last_login"]
     fieldsets = [
         (None, {"fields": ["email", "name", "is_active", "date_joined", "last_login"]}),
         ("Operators", {"fields": ["is_staff", "is_superuser", "user_permissions"], "classes": ["collapse"]}),
     ]
     add_fieldsets = [(None, {"fields": ["email", "name", "password1", "password2"]})]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> list[str]:
+        """People change their address themselves, since it must be confirmed."""
+        return ["date_joined", "last_login", *(["email"] if obj else [])]
 
 
 @admin.register(Workspace)

@@ -1,12 +1,14 @@
 """Pages of people and workspaces; allauth has its own under /accounts/."""
 
+from django.conf import settings
 from django.urls import path
-from django.views.generic import TemplateView
+from django.views.generic import RedirectView, TemplateView
 
 from accounts.pages import profile, workspace
 
 urlpatterns = [
     path("", TemplateView.as_view(template_name="landing.html"), name="landing"),
+    path("favicon.ico", RedirectView.as_view(url=f"{settings.STATIC_URL}icon.svg", permanent=True)),
     path("docs", TemplateView.as_view(template_name="docs.html"), name="docs"),
     path("ctx/profile", profile.show, name="profile"),
     path("ctx/profile/name", profile.rename, name="profile_name"),

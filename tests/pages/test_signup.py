@@ -5,6 +5,7 @@ import re
 import pytest
 from django.core.mail import EmailMessage
 from django.test import Client
+from pytest_django import Settings
 
 from accounts.models import Membership, User
 from tests.conftest import PASSWORD
@@ -127,3 +128,12 @@ def assert_strict(html: str) -> None:
     assert "<script" not in html
     assert "style=" not in html
     assert "<style" not in html
+
+
+@pytest.mark.parametrize("path", ["confirm-email", "password/reset/done"])
+@pytest.mark.parametrize(("backend", "sentence"), [("console", "in the terminal"), ("smtp", "spam folder")])
+def test_it_is_said_where_mail_goes(
+    db: None, client: Client, settings: Settings, path: str, backend: str, sentence: str
+) -> None:
+    settings.EMAIL_BACKEND = f"django.core.mail.backends.{backend}.EmailBackend"
+    assert sentence in client.get(f"/accounts/{path}/").text
