@@ -4,7 +4,7 @@ export default defineConfig({
   test: {
     include: ['*/test/*.test.ts'],
     globalSetup: 'examples/test/build.ts',
-    testTimeout: 10_000,
+    testTimeout: 30_000,
     restoreMocks: true,
   },
 });

@@ -46,6 +46,7 @@ export class Connection {
   #silence = 0;
   #heardAt: number | undefined; // undefined until the socket is open
   #welcomedAt = 0;
+  #notBefore = 0; // the last bye's `after`
 
   constructor(ports: ConnectionPorts, timing: Timing) {
     this.#ports = ports;
@@ -82,9 +83,10 @@ export class Connection {
     this.#stop(new GluerError('connection_lost', 'disconnect() was called.'), 'left');
   }
 
-  /** Tries again now instead of at the back-off's end. */
+  /** Tries again now instead of at the back-off's end; what a bye asked to wait is still waited. */
   hurry(): void {
-    if ((this.state === 'connecting' || this.state === 'reconnecting') && !this.#link) this.#after(0, () => { this.#open(); });
+    if (this.state === 'disconnected' || this.#link) return;
+    this.#after(Math.max(0, this.#notBefore - now()), () => { this.#open(); });
   }
 
   write(text: string): void {
@@ -149,6 +151,7 @@ export class Connection {
     const standing = this.state === 'connected';
     if (standing) this.#renew();
     const after = Math.min(Number(end.bye?.['after']) || 0, LONGEST_AFTER);
+    this.#notBefore = now() + after;
     this.#after(after + backoff(this.#timing.backoff, this.#attempt++), () => { this.#open(); });
     this.#ports.lost(error, standing);
   }

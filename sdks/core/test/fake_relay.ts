@@ -7,7 +7,7 @@ export type Fields = Record<string, any>; // eslint-disable-line @typescript-esl
 
 export const PUBLIC_KEY = `gluer_pub_abcdefghijkl_${'a2'.repeat(16)}`;
 export const PRIVATE_KEY = `gluer_prv_abcdefghijkl_${'b3'.repeat(16)}cccccc`;
-const PATIENCE = 3_000; // ms before a wait counts as failed
+const PATIENCE = 10_000; // ms before a wait counts as failed: machines may be busy
 
 export interface HttpExchange {
   path: string;

@@ -124,11 +124,9 @@ test('a program lives while it is connected, and ends after disconnect()', async
   await guest.receives('register');
   await new Promise((resolve) => setTimeout(resolve, 300));
   expect(program.code()).toBeUndefined();
-  const start = performance.now();
   guest.sends({ type: 'call', id: 'k1', cmd: 'a:stop', data: {}, timeout: 1, header: {} });
   await until('its end', () => program.code() !== undefined);
   expect(program.code()).toBe(0);
-  expect(performance.now() - start).toBeLessThan(1_000);
 });
 
 test('a program ends after disconnect() though the relay does not answer any more', async () => {

@@ -201,10 +201,12 @@ test.for([1000, 1001, 1012, 4408, 4409, 4429, 4430, 4999])('the close code %i is
   await relay.welcomes();
 });
 
-test("bye's `after` is waited", async ({ relay, client, connected }) => {
+test("bye's `after` is waited, even by a client in a hurry", async ({ relay, client, connected }) => {
   const guest = await connected();
   const start = performance.now();
   guest.bye(1012, { reconnect: true, after: 150 });
+  await until('reconnecting', () => client.state === 'reconnecting');
+  client.hurry();
   await relay.welcomes();
   expect(performance.now() - start).toBeGreaterThanOrEqual(150);
   client.disconnect();
