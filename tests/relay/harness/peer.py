@@ -11,34 +11,36 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import Close, CloseCode
 
 PATIENCE = 15.0  # s to wait for what must come
+BELOW = (1007, 1009)  # close codes of the server itself, below the protocol
 Frame = dict[str, Any]
 Answer = Callable[[Frame], Awaitable[Mapping[str, Any]]]
 
 
-async def open_socket(url: str, *, ip: str = "127.0.0.1", origin: str | None = None, spoken: bool = True) -> "Peer":
+async def open_socket(
+    url: str, *, ip: str = "127.0.0.1", origin: str | None = None, spoken: bool = True, **options: Any
+) -> ClientConnection:
     """A socket whose hello is not said yet. `ip`: any of 127.0.0.0/8, to be another client."""
-    return Peer(
-        await connect(
-            url,
-            subprotocols=["gluer.v1.json"] if spoken else None,  # type: ignore[list-item]
-            origin=origin,  # type: ignore[arg-type]
-            local_addr=(ip, 0),
-            compression=None,
-            max_size=None,
-            max_queue=None,
-            ping_interval=None,
-            open_timeout=PATIENCE,
-            close_timeout=1,
-            proxy=None,
-        )
+    return await connect(
+        url,
+        subprotocols=["gluer.v1.json"] if spoken else None,  # type: ignore[list-item]
+        origin=origin,  # type: ignore[arg-type]
+        local_addr=(ip, 0),
+        compression=None,
+        max_size=None,
+        ping_interval=None,
+        open_timeout=PATIENCE,
+        close_timeout=1,
+        proxy=None,
+        **{"max_queue": None, **options},
     )
 
 
 class Peer:
     """Reads when it is asked to; answers the relay's pings on the way."""
 
-    def __init__(self, socket: ClientConnection) -> None:
+    def __init__(self, socket: ClientConnection, *, abrupt: bool = False) -> None:
         self.socket = socket
+        self.abrupt = abrupt  # this server ends what it cannot read without a close frame
         self.welcome: Frame = {}
         self.serving: asyncio.Task[None] | None = None
 
@@ -118,11 +120,12 @@ class Peer:
         await self.send("ping")
         assert await self.receive() == {"type": "pong"}
 
-    async def assert_closed(self, code: int, **bye: Any) -> list[Frame]:
+    async def assert_closed(self, number: int, /, **bye: Any) -> list[Frame]:
         """The relay closes with this code, behind a `bye` with these fields. Returns the frames before it."""
         frames = await self.until_closed()
-        assert self.close_code == code, f"{self.close_code} behind {frames[-3:]}"
-        if code not in (1007, 1009):  # the server's own, below the protocol
+        expected = None if self.abrupt and number in BELOW else number
+        assert self.close_code == expected, f"{self.close_code} behind {frames[-3:]}"
+        if number not in BELOW:
             said = frames.pop()
             assert said == {**said, "type": "bye", **bye}
             assert "bye" not in {frame["type"] for frame in frames}

@@ -39,11 +39,12 @@ class Shop:
     # --- peers -------------------------------------------------------------------------------------------------------
 
     async def socket(
-        self, *, path: str | None = None, ip: str = "", origin: str | None = None, spoken: bool = True
+        self, *, path: str | None = None, ip: str = "", origin: str | None = None, spoken: bool = True, **options: Any
     ) -> Peer:
         """A socket without a hello, at this project's path unless told otherwise."""
         url = f"{self.relay.ws}/{self.id if path is None else path}"
-        peer = await open_socket(url, ip=ip or self.ip, origin=origin, spoken=spoken)
+        socket = await open_socket(url, ip=ip or self.ip, origin=origin, spoken=spoken, **options)
+        peer = Peer(socket, abrupt=self.relay.kind == "daphne")
         self.peers.append(peer)
         return peer
 
