@@ -58,7 +58,7 @@ class Calls:
         """Hand the call to a server. Raises Refused when it cannot be."""
         tenant = self.tenant
         if frame.id in caller.calling:
-            raise Refused("bad_frame", f'The call "{frame.id}" is in flight; ids are unique.', as_notice=True)
+            raise Refused("bad_frame", f'The call "{frame.id}" is in flight; ids are unique.')
         if len(caller.calling) >= tenant.limits.in_flight:
             raise Refused("rate_limited", f"At most {tenant.limits.in_flight} calls in flight.", retry_after=1000)
         if frame.idempotency_key is not UNSET:

@@ -95,7 +95,6 @@ class Refused(Exception):
     retry_after: int | None = None
     data: Any = None  # whatever JSON can hold, for the error's `data`
     about: str | None = None
-    as_notice: bool = False  # even though the request has an id (GP-52)
     id: str | None = field(default=None)  # of the request, where the frame itself could not be decoded
 
     def __post_init__(self) -> None:

@@ -200,7 +200,8 @@ class Hub:
         kind = frame.__struct_config__.tag if frame is not None else refused.about
         request_id = refused.id if frame is None else getattr(frame, "id", None)
         outcome = OUTCOMES[refused.code]
-        if kind in frames.REQUESTS and isinstance(request_id, str) and not refused.as_notice:
+        in_flight = request_id in connection.calling  # an `error` would end that call for its caller (GP-52)
+        if kind in frames.REQUESTS and isinstance(request_id, str) and not in_flight:
             out: frames.Out = frames.ErrorOut(
                 id=request_id,
                 code=refused.code,
