@@ -181,6 +181,7 @@ class CoreRelay:
         self.hub.tick(self.now, self.wall)
         self.alice = Project(self, "alice", 1)
         self.charlie = Project(self, "charlie", 2)
+        self.projects = [self.alice, self.charlie]
         self.made = 0
 
     def advances(self, seconds: float) -> None:
@@ -206,7 +207,7 @@ class CoreRelay:
             self._answer(connection, hello)
 
     def _answer(self, connection: Connection, hello: frames.Hello) -> None:
-        project = next((p for p in (self.alice, self.charlie) if p.id == connection.project_id), None)
+        project = next((p for p in self.projects if p.id == connection.project_id), None)
         if project is None or hello.key not in project.keys:
             self.hub.refuse(connection, Refused("unauthorized"), self.now)
             return
