@@ -1,15 +1,20 @@
 """Typed values from the environment. Every wrong one is remembered, and `refuse_wrong()` names them all at once."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from urllib.parse import urlsplit
 
 TRUE = {"1", "true", "yes", "on"}
 FALSE = {"0", "false", "no", "off", ""}
+HOSTED = {"http", "https", "ws", "wss"}  # schemes that mean nothing without a host; databases have default ones
 
 
-class WrongEnvironment(Exception):
-    """The environment holds values Gluer cannot start with; the message names each one and says what it takes."""
+class WrongEnvironment(SystemExit):
+    """The environment holds values Gluer cannot start with; the message names each one and says what it takes.
+
+    A SystemExit, since settings are read in the middle of other people's programs (uvicorn, Celery): they end with
+    the message and without a traceback.
+    """
 
 
 class Environment:
@@ -52,9 +57,21 @@ class Environment:
 
     def url(self, name: str, default: str, schemes: tuple[str, ...]) -> str:
         value = self.variables.get(name, "") or default
-        if value and urlsplit(value).scheme not in schemes:
-            self.complain(name, "…", f"takes a URL that begins with {' or '.join(s + '://' for s in schemes)}")
+        if value and not is_url(value, schemes):
+            self.complain(name, "…", f"takes a URL, {' or '.join(s + '://…' for s in schemes)}")
+            return default
         return value
+
+    def check(self, name: str, parts: Iterable[str], reads: Callable[[str], object], takes: str) -> None:
+        """Complain of the first part of the variable for which `reads` raises ValueError or gives None."""
+        for part in parts:
+            try:
+                good = reads(part) is not None
+            except ValueError:
+                good = False
+            if not good:
+                self.complain(name, part, takes)
+                return
 
     def require(self, holds: bool, sentence: str) -> None:
         """Remember `sentence` as wrong unless `holds`."""
@@ -68,3 +85,12 @@ class Environment:
         """Raise WrongEnvironment if anything was wrong."""
         if self.wrong:
             raise WrongEnvironment("Gluer cannot start with these settings:\n  " + "\n  ".join(self.wrong))
+
+
+def is_url(value: str, schemes: tuple[str, ...]) -> bool:
+    """Whether `value` is a URL of one of the schemes, with a host where it needs one, and a possible port."""
+    try:
+        parts = urlsplit(value)
+        return parts.scheme in schemes and parts.port != 0 and (bool(parts.hostname) or parts.scheme not in HOSTED)
+    except ValueError:
+        return False

@@ -38,3 +38,11 @@ def write_once(path: Path, content: dict[str, str]) -> None:
         pass
     finally:
         draft.unlink()
+
+
+def is_fernet_key(text: str) -> bool:
+    try:
+        Fernet(text)
+    except ValueError:
+        return False
+    return True

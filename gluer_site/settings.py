@@ -4,6 +4,8 @@ GLUER_MODE=embedded (the default) needs nothing: SQLite, secrets generated into 
 GLUER_MODE=production takes secrets, hosts, database and Redis from the environment and refuses unsafe ones.
 """
 
+import re
+from ipaddress import ip_network
 from pathlib import Path
 
 import dj_database_url
@@ -11,7 +13,7 @@ import msgspec
 from celery.schedules import crontab
 
 from gluer_site.environment import Environment
-from gluer_site.secrets import installation_secrets
+from gluer_site.secrets import installation_secrets, is_fernet_key
 from relay.core.limits import Limits
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -27,6 +29,11 @@ made = installation_secrets(HOME) if EMBEDDED else {}
 SECRET_KEY = env.text("GLUER_SECRET_KEY", made.get("GLUER_SECRET_KEY", ""))
 LOOKUP_SECRET = env.text("GLUER_LOOKUP_SECRET", made.get("GLUER_LOOKUP_SECRET", ""))  # HMAC of keys: never changes
 ENCRYPTION_KEYS = env.words("GLUER_ENCRYPTION_KEYS", made.get("GLUER_ENCRYPTION_KEYS", ""))  # the first one encrypts
+env.require(
+    all(map(is_fernet_key, ENCRYPTION_KEYS)),
+    "GLUER_ENCRYPTION_KEYS takes Fernet keys separated by commas, each 32 random bytes in URL-safe base64 "
+    "(python3 -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())').",
+)
 SHORTEST_SECRET = 32  # characters; Django's own check asks for 50 of SECRET_KEY
 
 # --- addresses -------------------------------------------------------------------------------------------------------
@@ -35,6 +42,12 @@ RELAY_URL = env.url("GLUER_RELAY_URL", SITE_URL.replace("http", "ws", 1), ("ws",
 ALLOWED_HOSTS = env.words("GLUER_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]" if EMBEDDED else "")
 CSRF_TRUSTED_ORIGINS = [SITE_URL]
 TRUSTED_PROXIES = env.words("GLUER_TRUSTED_PROXIES", "")  # addresses whose X-Forwarded-For counts
+env.check(
+    "GLUER_TRUSTED_PROXIES",
+    TRUSTED_PROXIES,
+    ip_network,
+    "takes addresses or networks, separated by commas (10.0.0.7,10.1.0.0/16; nothing but zeros behind the prefix)",
+)
 HTTPS = SITE_URL.startswith("https:")
 
 if not EMBEDDED:
@@ -200,6 +213,13 @@ EMAIL_TIMEOUT = 10  # s; a worker must not hang on a silent mail server
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text("GLUER_EMAIL_FROM", "Gluer <gluer@localhost>")
 
 # --- REST ------------------------------------------------------------------------------------------------------------
+REST_RATE = env.text("GLUER_REST_RATE", "600/min")
+env.check(
+    "GLUER_REST_RATE",
+    [REST_RATE],
+    re.compile(r"[1-9][0-9]{0,8}/(second|sec|s|minute|min|m|hour|h|day|d)").fullmatch,
+    "takes a number of requests and a time: 10/second, 600/min, 10000/hour or 100000/day",
+)
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "accounts.authentication.AccessTokenAuthentication",
@@ -212,7 +232,7 @@ REST_FRAMEWORK = {
     "PAGE_SIZE": 100,
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_THROTTLE_CLASSES": ["rest_framework.throttling.UserRateThrottle"],
-    "DEFAULT_THROTTLE_RATES": {"user": env.text("GLUER_REST_RATE", "600/min")},
+    "DEFAULT_THROTTLE_RATES": {"user": REST_RATE},
     "EXCEPTION_HANDLER": "accounts.problems.problem",
     "DEFAULT_VERSIONING_CLASS": None,
 }
@@ -239,12 +259,13 @@ LIMITS = Limits(
 )
 
 # --- logs ------------------------------------------------------------------------------------------------------------
+LOG_LEVEL = env.choice("GLUER_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env.text("GLUER_LOG_LEVEL", "INFO")},
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {"django.server": {"level": "WARNING"}, "uvicorn.access": {"level": "WARNING"}},
 }
 

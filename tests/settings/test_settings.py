@@ -2,6 +2,8 @@
 
 import os
 import runpy
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +92,69 @@ def test_wrong_values_are_named_all_at_once(monkeypatch: pytest.MonkeyPatch) -> 
     assert "GLUER_DEBUG='perhaps': it takes 1 or 0." in text
     assert "GLUER_EMAIL_PORT='99999': it takes a whole number from 1 to 65535." in text
     assert "GLUER_LIMIT_FRAME='big': it takes a whole number" in text
-    assert "GLUER_SITE_URL='…': it takes a URL that begins with http:// or https://." in text
+    assert "GLUER_SITE_URL='…': it takes a URL, http://… or https://…." in text
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "takes"),
+    [
+        ("GLUER_TRUSTED_PROXIES", "10.0.0.7,proxy.example", "'proxy.example': it takes addresses or networks"),
+        ("GLUER_TRUSTED_PROXIES", "10.0.0.1/8", "'10.0.0.1/8': it takes addresses or networks"),
+        ("GLUER_REST_RATE", "many", "'many': it takes a number of requests and a time: 10/second"),
+        ("GLUER_REST_RATE", "10/fortnight", "it takes a number of requests and a time"),
+        ("GLUER_REST_RATE", "0/min", "it takes a number of requests and a time"),
+        ("GLUER_LOG_LEVEL", "loud", "'loud': it takes one of DEBUG, INFO"),
+        ("GLUER_SITE_URL", "https://", "it takes a URL, http://… or https://…."),
+        ("GLUER_RELAY_URL", "wss://[", "it takes a URL, ws://… or wss://…."),
+        ("DATABASE_URL", "postgres://gluer:secret@localhost:99999/gluer", "it takes a URL, sqlite://… or postgres://…"),
+        ("DATABASE_URL", "var/secret.sqlite3", "it takes a URL, sqlite://… or postgres://…"),
+        ("GLUER_ENCRYPTION_KEYS", "secret", "takes Fernet keys separated by commas"),
+        ("GLUER_ENCRYPTION_KEYS", f"{GOOD['GLUER_ENCRYPTION_KEYS']},{'secret' * 8}", "takes Fernet keys"),
+    ],
+)
+def test_a_malformed_value_is_named_with_what_it_takes(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, takes: str
+) -> None:
+    with pytest.raises(WrongEnvironment) as refusal:
+        read_settings(monkeypatch, **{**GOOD, name: value})
+    [sentence] = str(refusal.value).splitlines()[1:]
+    assert name in sentence
+    assert takes in sentence
+    assert "secret" not in sentence
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("GLUER_TRUSTED_PROXIES", "10.0.0.7, 10.1.0.0/16, fd00::/8"),
+        ("GLUER_REST_RATE", "10/second"),
+        ("GLUER_ENCRYPTION_KEYS", f"{Fernet.generate_key().decode()}, {Fernet.generate_key().decode()}"),
+        ("DATABASE_URL", "postgres:///gluer"),
+        ("REDIS_URL", "rediss://:password@redis.example:6379"),
+    ],
+)
+def test_every_documented_form_is_taken(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    assert read_settings(monkeypatch, **{**GOOD, name: value})["EMBEDDED"] is False
+
+
+@pytest.mark.parametrize(
+    ("code", "command"),
+    [
+        (2, ["manage.py", "check"]),
+        (1, ["-m", "gluer_site.embedded"]),
+        (1, ["-m", "uvicorn", "gluer_site.asgi:application", "--uds", "unused"]),
+        (1, ["-m", "celery", "--app", "gluer_site", "report"]),
+    ],
+)
+def test_every_program_says_what_is_wrong_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, code: int, command: list[str]
+) -> None:
+    monkeypatch.setenv("GLUER_REST_RATE", "many")
+    program = [sys.executable, *command]
+    done = subprocess.run(program, cwd=SETTINGS.parent.parent, capture_output=True, text=True, timeout=60)
+    assert done.returncode == code
+    assert "GLUER_REST_RATE='many': it takes" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_wrong_url_is_not_repeated_since_it_may_hold_a_password() -> None:
