@@ -58,11 +58,15 @@ class Relay:
             self.spawn(self.every(SEAL_EVERY, self.write))
             self.spawn(self.every(TIDY_EVERY, self.tidy))
 
-    async def stop(self) -> None:
-        """Send everybody away, and write down what was counted."""
+    def send_away(self) -> None:
+        """Say `bye` to everybody: the process ends."""
         for tenant in tuple(self.hub.tenants.values()):
             for connection in tuple(tenant.connections):
                 self.hub.close(connection, Closing(1012, after=1_000), time.monotonic())
+
+    async def stop(self) -> None:
+        """Send everybody away, and write down what was counted."""
+        self.send_away()
         self.started = False
         for task in self.tasks:
             task.cancel()

@@ -12,12 +12,14 @@ GRACE = 2  # s for requests under way when asked to stop; less than the supervis
 def main(descriptor: int) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gluer_site.settings")
     from gluer_site import settings
+    from gluer_site.asgi import application, relay
+    from relay.edge.server import Server, Socket
 
     config = uvicorn.Config(
-        "gluer_site.asgi:application",
+        application,
         loop="uvloop",
         http="httptools",
-        ws="websockets-sansio",
+        ws=Socket,
         ws_max_size=2 * settings.LIMITS.frame,  # what lies between is read and refused by name (GP-30)
         ws_ping_interval=None,  # the relay pings in its own protocol (GP-3)
         ws_per_message_deflate=False,  # costs more memory and time than it saves on small frames
@@ -29,7 +31,7 @@ def main(descriptor: int) -> None:
         access_log=False,
         server_header=False,
     )
-    uvicorn.Server(config).run(sockets=[socket.socket(fileno=descriptor)])
+    Server(config, relay).run(sockets=[socket.socket(fileno=descriptor)])
 
 
 if __name__ == "__main__":

@@ -81,9 +81,7 @@ class RelayServer:
         return pages * os.sysconf("SC_PAGE_SIZE")
 
     def has_socket_to(self, port: int) -> bool:
-        """Whether the relay's end of the connection from this client port still stands."""
-        ends = [line.split()[1:4] for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-        return any(
-            (int(local[-4:], 16), int(remote[-4:], 16)) == (self.port, port) and state in ("01", "04", "08", "09")
-            for local, remote, state in ends
-        )
+        """Whether the relay still holds its end of the connection from this client port."""
+        rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+        held = [row[1:3] for row in rows if row[9] != "0"]  # the inode; the kernel goes on alone without one
+        return any((int(local[-4:], 16), int(remote[-4:], 16)) == (self.port, port) for local, remote in held)
