@@ -25,7 +25,7 @@ help: ## this list
 run: $(RUNS) $(SDKS) ## serve Gluer on http://localhost:8000 (PORT=9000: elsewhere; DEMO=0: no demo account)
 	@$(PYTHON) -m gluer_site.embedded
 
-build: $(SDKS) ## build both SDKs
+build: $(SDKS) ## build both SDKs, and pack them for npm
 
 test: $(TESTS) $(SDKS) chromium ## run every test that takes seconds
 	$(PYTHON) -m pytest -rs -m "not long"
@@ -50,7 +50,7 @@ lock: $(TESTS) ## write requirements*.txt anew from requirements*.in
 	$(COMPILE) requirements-dev.in -o requirements-dev.txt
 
 clean: ## remove all that make made; var/ (the database, the secrets) stays
-	rm -rf .venv sdks/node_modules sdks/*/node_modules sdks/*/dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv sdks/node_modules sdks/*/node_modules sdks/*/dist sdks/packed .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 chromium:
 	@.ci/chromium

@@ -9,7 +9,6 @@ from accounts.pages import profile, workspace
 urlpatterns = [
     path("", TemplateView.as_view(template_name="landing.html"), name="landing"),
     path("favicon.ico", RedirectView.as_view(url=f"{settings.STATIC_URL}icon.svg", permanent=True)),
-    path("docs", TemplateView.as_view(template_name="docs.html"), name="docs"),
     path("ctx/profile", profile.show, name="profile"),
     path("ctx/profile/name", profile.rename, name="profile_name"),
     path("ctx/profile/tokens", profile.make_token, name="make_token"),

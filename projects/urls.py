@@ -1,9 +1,9 @@
-"""Pages of projects, and the browser SDK."""
+"""Pages of projects, and the SDKs."""
 
 from django.urls import path, register_converter
 
 from projects import sdk
-from projects.pages import dashboard, keys, project
+from projects.pages import dashboard, docs, keys, project
 
 
 class ProjectIdConverter:
@@ -19,6 +19,7 @@ class ProjectIdConverter:
 register_converter(ProjectIdConverter, "project")
 
 urlpatterns = [
+    path("docs", docs.show, name="docs"),
     path("ctx", dashboard.show, name="dashboard"),
     path("ctx/workspaces/<int:workspace_id>/projects", dashboard.new_project, name="new_project"),
     path("ctx/projects/<project:project_id>", project.show, name="project"),
@@ -31,5 +32,7 @@ urlpatterns = [
     path("ctx/projects/<project:project_id>/keys", keys.show, name="keys"),
     path("ctx/projects/<project:project_id>/keys/<int:key_id>/reveal", keys.reveal_key, name="reveal_key"),
     path("ctx/projects/<project:project_id>/keys/<int:key_id>/revoke", keys.revoke, name="revoke_key"),
-    path("sdk/gluer-js.umd.js", sdk.serve, name="sdk"),
+    path("sdk/gluer-js.umd.js", sdk.serve_script, name="sdk"),
+    path("sdk/gluer-js.tgz", sdk.serve_package, {"name": "gluer-js"}, name="gluer-js"),
+    path("sdk/gluer-nodejs.tgz", sdk.serve_package, {"name": "gluer-nodejs"}, name="gluer-nodejs"),
 ]

@@ -1,6 +1,5 @@
 """A project's first page: the two snippets, its servers, its requests; and how it is deleted."""
 
-from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -8,11 +7,10 @@ from django.shortcuts import redirect, render
 from accounts.decorators import SignedInRequest, posted, private_page
 from projects import sdk
 from projects.forms import DeleteForm, SettingsForm
+from projects.pages.addresses import addresses
 from projects.pages.card import Card
 from projects.pages.secret import reveal
 from projects.permissions import get_managed_project, get_project
-
-DEFAULT_RELAY_URL = "wss://ws.gluer.io"  # what the SDKs use when nothing is said
 
 
 @private_page("GET")
@@ -23,8 +21,7 @@ def show(request: SignedInRequest, project_id: str) -> HttpResponse:
         "membership": membership,
         "card": Card(project, membership, list(project.keys.filter(revoked_at=None))),
         "sdk": sdk.browser_sdk(),
-        "site_url": settings.SITE_URL,
-        "relay_url": "" if settings.RELAY_URL == DEFAULT_RELAY_URL else settings.RELAY_URL,
+        **addresses(),
     }
     return render(request, "projects/project.html", context)
 

@@ -32,22 +32,16 @@ CHROMIUM = (
 )
 
 
-def install(folder: Path) -> None:
-    """Pack both SDKs and install the tarballs."""
-    tarballs = [pack(sdk, folder) for sdk in ("gluer-js", "gluer-nodejs")]
+def install(folder: Path, site_url: str) -> None:
+    """Install both SDKs from the running site, as the README says."""
     (folder / "package.json").write_text('{"private": true, "type": "module"}')
-    npm("install", "--no-audit", "--no-fund", "--prefer-offline", *tarballs, folder=folder)
+    packages = [f"{site_url}/sdk/{sdk}.tgz" for sdk in ("gluer-js", "gluer-nodejs")]
+    npm("install", "--no-audit", "--no-fund", "--prefer-offline", *packages, folder=folder)
 
 
-def pack(sdk: str, folder: Path) -> str:
-    """`npm pack`, of what is built already. Returns the tarball's name."""
-    return npm("pack", "--ignore-scripts", "--silent", "--pack-destination", str(folder), folder=BASE / "sdks" / sdk)
-
-
-def npm(*arguments: str, folder: Path) -> str:
+def npm(*arguments: str, folder: Path) -> None:
     done = subprocess.run(["npm", *arguments], cwd=folder, capture_output=True, text=True, timeout=180)
     assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout.strip()
 
 
 def write_back_end(folder: Path, keys: Keys) -> None:

@@ -45,10 +45,10 @@ def keys(visitor: Visitor, project: str) -> Keys:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory, keys: Keys) -> Path:
-    """Where both SDKs are installed from their tarballs, with the back end's file."""
+def folder(tmp_path_factory: pytest.TempPathFactory, keys: Keys, installation: Installation) -> Path:
+    """Where both SDKs are installed from the site, with the back end's file."""
     made = tmp_path_factory.mktemp("calculator")
-    programs.install(made)
+    programs.install(made, installation.url)
     programs.write_back_end(made, keys)
     return made
 
@@ -130,6 +130,17 @@ def call_over_http(installation: Installation, keys: Keys) -> httpx.Response:
         headers={"Authorization": f"Bearer {keys.public}"},
         json={"a": 5, "b": 3},
     )
+
+
+def test_the_project_page_has_the_readmes_commands(visitor: Visitor, project: str, installation: Installation) -> None:
+    page = visitor.browser.get(project).text
+    readme = (BASE / "README.md").read_text().replace("localhost:8000", f"localhost:{installation.port}")
+    for sdk in ("gluer-js", "gluer-nodejs"):
+        assert f"npm install {installation.url}/sdk/{sdk}.tgz" in page
+        assert f"npm install {installation.url}/sdk/{sdk}.tgz" in readme
+    command = f"GLUER_URL=ws://localhost:{installation.port} node server.js"
+    assert command in page
+    assert command in readme
 
 
 def test_the_readme_has_the_verbatim_code() -> None:

@@ -8,7 +8,7 @@ from pytest_django import Settings
 
 from accounts.models import User, Workspace
 from projects.models import MOST_KEYS, MOST_PROJECTS, Key, Project
-from projects.pages.project import DEFAULT_RELAY_URL
+from projects.pages.addresses import DEFAULT_RELAY_URL
 
 
 @pytest.fixture
