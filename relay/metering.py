@@ -62,8 +62,9 @@ class Metering:
             self.sealed[-1].counts[workspace_id, project_id, minute] += requests
 
     async def write(self, wall: float) -> None:
-        """Write what is sealed, and read how much every workspace that counts has left."""
-        asked = {quota.workspace_id for quota in self.hub.quotas.values() if quota.resets_at <= wall}
+        """Write what is sealed, and read how much every workspace has left that counts, or may again."""
+        stopped = (quota for quota in self.hub.quotas.values() if quota.resets_at <= wall or quota.used >= quota.limit)
+        asked = {quota.workspace_id for quota in stopped}
         try:
             while self.sealed:
                 batch = self.sealed[0]

@@ -45,6 +45,7 @@ class Relay:
         self.writer = DatabaseThreads(1, "relay-metering")
         self.directory = Directory(self.readers)
         self.metering = Metering(self.hub, self.writer)
+        self.sealed = asyncio.Event()  # something may wait to be written
         self.tasks: set[asyncio.Task[None]] = set()
         self.started = False
 
@@ -55,7 +56,7 @@ class Relay:
             self.tick()
             self.spawn(self.every(POLL_EVERY, lambda: self.directory.poll(self.hub)))
             self.spawn(self.every(SEAL_EVERY, self.seal))
-            self.spawn(self.every(SEAL_EVERY, self.write))
+            self.spawn(self.every(0, self.write))
             self.spawn(self.every(TIDY_EVERY, self.tidy))
 
     def send_away(self) -> None:
@@ -109,9 +110,12 @@ class Relay:
     async def seal(self) -> None:
         """Put what was counted into a batch, however long the one before takes to write."""
         self.metering.seal(time.time())
+        self.sealed.set()
 
     async def write(self) -> None:
-        """Write the sealed batches down."""
+        """Write the sealed batches down as soon as there may be some; those that could not be written, too."""
+        await self.sealed.wait()
+        self.sealed.clear()
         await self.metering.write(time.time())
 
     async def tidy(self) -> None:

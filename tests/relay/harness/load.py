@@ -1,0 +1,56 @@
+"""Callers that keep a number of calls in flight, and write down what became of each."""
+
+import time
+from dataclasses import dataclass, field
+
+from websockets.exceptions import ConnectionClosed
+
+from tests.relay.harness.peer import Frame, Peer
+
+
+@dataclass
+class Load:
+    """One caller. `outcomes`: of each call its outcome's code ("result" if it has none) and when it came."""
+
+    caller: Peer
+    cmd: str = "calculator:add"
+    in_flight: int = 20
+    made: int = 0
+    outcomes: dict[str, list[tuple[str, float]]] = field(default_factory=dict)
+    stopping: bool = False
+
+    async def run(self, most: int = 1_000_000) -> "Load":
+        """Call until `stop()`, `most` calls, or the end of the connection."""
+        try:
+            for _ in range(min(self.in_flight, most)):
+                await self._call()
+            while len(self.outcomes) < self.made:
+                self._note(await self.caller.receive())
+                if not self.stopping and self.made < most:
+                    await self._call()
+        except ConnectionClosed:
+            pass
+        return self
+
+    def stop(self) -> None:
+        self.stopping = True
+
+    async def _call(self) -> None:
+        self.made += 1
+        await self.caller.send("call", id=str(self.made), cmd=self.cmd, data={"a": self.made, "b": 0})
+
+    def _note(self, frame: Frame) -> None:
+        assert frame["type"] == "error" or frame["data"] == {"result": int(frame["id"])}
+        self.outcomes.setdefault(frame["id"], []).append((frame.get("code", "result"), time.monotonic()))
+
+    def count(self, code: str = "result", before: float = float("inf")) -> int:
+        """Calls that ended so, until then."""
+        return sum(found == code and when < before for notes in self.outcomes.values() for found, when in notes)
+
+    def when(self, number: int) -> float:
+        """When the `number`th call ended."""
+        return sorted(when for notes in self.outcomes.values() for _, when in notes)[number - 1]
+
+    def assert_one_outcome_each(self) -> None:
+        assert sorted(self.outcomes, key=int) == [str(number) for number in range(1, self.made + 1)]
+        assert all(len(notes) == 1 for notes in self.outcomes.values())
