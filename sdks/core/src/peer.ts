@@ -180,7 +180,8 @@ export class Peer {
   /** Says once per outage that the relay cannot be reached. */
   #trouble({ message }: GluerError): void {
     this.#troubled = true;
-    this.complain(new GluerError('relay_unavailable', `No connection to ${this.url}, trying again: ${message}`));
+    const hint = this.url === DEFAULT_URL ? '. For a relay of your own set its URL, in Node by GLUER_URL too' : '';
+    this.complain(new GluerError('relay_unavailable', `No connection to ${this.url}, trying again: ${message}${hint}`));
   }
 
   #stopped(error: GluerError, standing: boolean): void {

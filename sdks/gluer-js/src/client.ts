@@ -146,7 +146,7 @@ export class GluerClient {
 
   #socketClass(): WebSocketConstructor {
     const found = this.#webSocket ?? (globalThis as { WebSocket?: WebSocketConstructor }).WebSocket;
-    if (!found) throw mistake("This platform has no WebSocket: call setup({ WebSocket }) with one, in Node with that of the package 'ws'.");
+    if (!found) throw mistake("This platform has no WebSocket: start Node 20 with --experimental-websocket, or call setup({ WebSocket }) with that of the package 'ws'.");
     return found;
   }
 }

@@ -147,6 +147,20 @@ test('a relay that is not there is waited for, and complained about once', async
   await back.stop();
 });
 
+test('who forgot to say where the relay is, is told how', async () => {
+  class Unreachable extends WebSocket {
+    constructor() { super('ws://127.0.0.1:9'); }
+  }
+  vi.stubEnv('GLUER_URL', '');
+  const client = new GluerClient(new TabSessions({}), FAST);
+  client.setup({ project: PUBLIC_KEY, WebSocket: Unreachable });
+  const complaint = new Promise<string>((resolve) => { client.addEventListener('error', (event) => { resolve(event.detail.message); }); });
+  void client.connect();
+  expect(await complaint).toMatch(/No connection to wss:\/\/ws\.gluer\.io, .*GLUER_URL/);
+  client.disconnect();
+  vi.unstubAllEnvs();
+});
+
 test('a server that is no relay is not believed', async ({ client, events }) => {
   const server = createServer((_, response) => response.writeHead(404).end());
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
