@@ -1,6 +1,7 @@
 """Callers that keep a number of calls in flight, and write down what became of each."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from websockets.exceptions import ConnectionClosed
@@ -18,6 +19,7 @@ class Load:
     made: int = 0
     outcomes: dict[str, list[tuple[str, float]]] = field(default_factory=dict)
     stopping: bool = False
+    log: Callable[[str, str], object] = lambda id, code: None
 
     async def run(self, most: int = 1_000_000) -> "Load":
         """Call until `stop()`, `most` calls, or the end of the connection."""
@@ -41,7 +43,9 @@ class Load:
 
     def _note(self, frame: Frame) -> None:
         assert frame["type"] == "error" or frame["data"] == {"result": int(frame["id"])}
-        self.outcomes.setdefault(frame["id"], []).append((frame.get("code", "result"), time.monotonic()))
+        code = frame.get("code", "result")
+        self.outcomes.setdefault(frame["id"], []).append((code, time.monotonic()))
+        self.log(frame["id"], code)
 
     def count(self, code: str = "result", before: float = float("inf")) -> int:
         """Calls that ended so, until then."""

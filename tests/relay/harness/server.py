@@ -80,6 +80,10 @@ class RelayServer:
         pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE")
 
+    def descriptors(self) -> int:
+        """Open files and sockets."""
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
     def has_socket_to(self, port: int) -> bool:
         """Whether the relay still holds its end of the connection from this client port."""
         rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
