@@ -42,6 +42,10 @@ class KillablePeer:
         """What it has printed, whole lines only."""
         return self.log.read_text().split("\n")[:-1]
 
+    def freeze(self) -> None:
+        """It does nothing any more; its socket still takes what comes."""
+        os.kill(self.process.pid, signal.SIGSTOP)
+
     def kill(self) -> None:
         """Kill -9."""
         if self.process.poll() is None:
