@@ -211,6 +211,8 @@ def test_what_is_no_frame_ends_its_connection_only(text: str) -> None:
 
 def test_128_levels_are_not_too_deep() -> None:
     assert isinstance(decode(call_of_depth(128)), frames.Call)
+    assert isinstance(decode(CALL % f',"other":[[],{{}}],"data":{data_of_depth(127)}'), frames.Call)
+    assert bytes(frames.parse_data(data_of_depth(128).encode())) == data_of_depth(128).encode()
 
 
 def test_brackets_in_strings_are_no_levels() -> None:
@@ -241,6 +243,8 @@ nested = st.recursive(
 
 @settings(deadline=None)
 @given(nested, st.integers(100, 128), st.booleans())
+@example(0, 128, True)
+@example([], 128, False)
 def test_is_deep_agrees_with_a_recursive_count(inner: Any, wrappings: int, in_lists: bool) -> None:
     value = inner
     for _ in range(wrappings):

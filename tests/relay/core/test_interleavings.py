@@ -287,7 +287,10 @@ def assert_tables(project: Project, reference: ReferenceProject) -> None:
     assert tenant.calls.in_flight.keys() == reference.in_flight.keys()
     assert tenant.requests == tenant.quota.unrecorded == reference.counted
     assert +tenant.calls.ended == +reference.ended
-    assert set(tenant.connections) == {actor.peer.connection for actor in reference.actors}
+    connections = {actor.peer.connection for actor in reference.actors}
+    assert set(tenant.connections) == connections
+    assert {connection for session in tenant.sessions.values() for connection in session} == connections
+    assert all(tenant.sessions.values())
     for actor in reference.actors:
         connection = actor.peer.connection
         serving = {call.id for call in reference.in_flight.values() if call.seat.server is actor}
