@@ -248,6 +248,18 @@ async def test_without_its_database_the_relay_goes_on_and_counts_later(
     await until_used(dora, 100 + load.made, seconds=10)
 
 
+async def test_without_its_database_the_relay_asks_new_keys_to_come_back(dora: Shop, own_home: Home) -> None:
+    key = dora.office.new_key(dora.id, "public")
+    await dora.calculator()
+    with away(own_home):
+        peer = await dora.socket()
+        await peer.send("hello", key=key)
+        await peer.assert_closed(1012, reconnect=True)
+        answer = await dora.post("/v1/call/calculator:add", key)
+        assert (answer.status_code, answer.json()["code"]) == (503, "relay_unavailable")
+    assert (await (await dora.socket()).hello(key=key)).welcome
+
+
 async def test_a_killed_worker_folds_nothing_twice(own_home: Home, own_relay: RelayServer, tmp_path: Path) -> None:
     with broker(tmp_path) as url:
         office = Office(own_home, REDIS_URL=url)
