@@ -180,8 +180,8 @@ export class Peer {
   /** Says once per outage that the relay cannot be reached. */
   #trouble({ message }: GluerError): void {
     this.#troubled = true;
-    const hint = this.url === DEFAULT_URL ? '. For a relay of your own set its URL, in Node by GLUER_URL too' : '';
-    this.complain(new GluerError('relay_unavailable', `No connection to ${this.url}, trying again: ${message}${hint}`));
+    const hint = this.url === DEFAULT_URL ? ' (is your relay elsewhere? Set its URL, in Node by GLUER_URL)' : '';
+    this.complain(new GluerError('relay_unavailable', `No connection to ${this.url}${hint}, trying again: ${message}`));
   }
 
   #stopped(error: GluerError, standing: boolean): void {

@@ -156,7 +156,7 @@ test('who forgot to say where the relay is, is told how', async () => {
   client.setup({ project: PUBLIC_KEY, WebSocket: Unreachable });
   const complaint = new Promise<string>((resolve) => { client.addEventListener('error', (event) => { resolve(event.detail.message); }); });
   void client.connect();
-  expect(await complaint).toMatch(/No connection to wss:\/\/ws\.gluer\.io, .*GLUER_URL/);
+  expect(await complaint).toMatch(/No connection to wss:\/\/ws\.gluer\.io \(.*GLUER_URL/);
   client.disconnect();
   vi.unstubAllEnvs();
 });
