@@ -31,6 +31,12 @@ application = ProtocolTypeRouter(
     {
         "lifespan": Lifespan(relay),
         "websocket": URLRouter([re_path(r"^v1/ws/(?P<project_id>[^/]*)$", socket), re_path("", nowhere)]),
-        "http": URLRouter([re_path(r"^v1/(?P<verb>call|send|publish)/(?P<name>(?s:.+))$", bus), re_path("", site)]),
+        "http": URLRouter(
+            [
+                re_path(r"^v1/(?P<verb>call|send|publish)/(?P<name>(?s:.+))$", bus),
+                re_path(r"^v1/(?P<verb>channels)(?P<name>)$", bus),
+                re_path("", site),
+            ]
+        ),
     }
 )

@@ -258,6 +258,8 @@ LIMITS = Limits(
     }
 )
 
+SETTLING = env.integer("GLUER_SETTLING", 10, 0, 300)  # s after a start in which calls wait for back ends to come back
+
 # --- logs ------------------------------------------------------------------------------------------------------------
 LOG_LEVEL = env.choice("GLUER_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
 LOGGING = {

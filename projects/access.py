@@ -28,6 +28,7 @@ class ProjectSettings:
     require_password: bool
     password_digest: str  # credentials.digest of the password, for a constant-time comparison
     allowed_origins: tuple[str, ...]  # empty: any
+    hold_seconds: int  # that a call waits for a server to come back
     active_keys: frozenset[int]  # ids of the keys that are not revoked
 
 
@@ -54,6 +55,7 @@ def settings_of(project: Project, live_keys: set[int]) -> ProjectSettings:
         require_password=project.require_password,
         password_digest=project.password_digest,
         allowed_origins=tuple(project.allowed_origins),
+        hold_seconds=project.hold_seconds,
         active_keys=frozenset(live_keys),
     )
 

@@ -53,7 +53,7 @@ class SettingsForm(forms.ModelForm):
 
     class Meta:
         model = Project
-        fields = ["name", "require_password", "allowed_origins"]
+        fields = ["name", "require_password", "allowed_origins", "hold_seconds"]
 
 
 class DeleteForm(forms.Form):

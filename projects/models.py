@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator
 from django.db import models, transaction
 from django.db.models.signals import post_delete
 from django.utils import timezone
@@ -37,6 +38,12 @@ class Project(AnnouncedModel):
     )
     allowed_origins = models.JSONField(
         default=list, blank=True, validators=[validate_origins], help_text="Empty: web pages of any origin."
+    )
+    hold_seconds = models.PositiveSmallIntegerField(
+        "hold calls for",
+        default=5,
+        validators=[MaxValueValidator(60)],
+        help_text="Seconds that a call waits for a back end that was just lost to come back; 0: not at all.",
     )
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Makes the tables of codes from relay/core/errors.py: protocol/codes.json, protocol/codes.md, sdks/core/src/codes.ts.
+"""Makes protocol/codes.json, protocol/codes.md and sdks/core/src/codes.ts from relay/core/errors.py, and the diagram
+of a call's states in docs/contract.md from relay/core/calls.py.
 
 python protocol/generate.py            writes them
 python protocol/generate.py --check    fails, naming the file, when one of them is not what it would write
@@ -13,7 +14,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from relay.core.errors import CLOSE_CODES, OUTCOMES  # noqa: E402 (found by the line above)
+from relay.core.calls import TRANSITIONS  # noqa: E402 (found by the line above)
+from relay.core.errors import CLOSE_CODES, OUTCOMES  # noqa: E402
 
 SOURCE = "Made by `python protocol/generate.py` from relay/core/errors.py: change that file, not this one."
 
@@ -91,6 +93,19 @@ def as_typescript() -> str:
     )
 
 
+def as_contract() -> str:
+    """The page as it is, with its diagram made anew."""
+    before, _, rest = (ROOT / "docs/contract.md").read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    arrows = [
+        f"    {old.name} --> {new.name}: {why}" for old, moves in TRANSITIONS.items() for new, why in moves.items()
+    ]
+    states = [f"| {state.name} | {state.value} |" for state in TRANSITIONS]
+    diagram = ["", "```mermaid", "stateDiagram-v2", "    [*] --> NEW", *arrows, "    ENDED --> [*]", "```", ""]
+    table = ["| state | a call that |", "|---|---|", *states, ""]
+    return before + BEGIN + "\n".join([*diagram, *table]) + END + after
+
+
 def yes(value: bool) -> str:
     return "yes" if value else "no"
 
@@ -103,10 +118,12 @@ def quoted(text: str) -> str:
     return json.dumps(text) if "'" in text else f"'{text}'"
 
 
+BEGIN, END = "<!-- made by protocol/generate.py from relay/core/calls.py -->", "<!-- end of what is made -->"
 FILES: dict[str, Callable[[], str]] = {
     "protocol/codes.json": as_json,
     "protocol/codes.md": as_markdown,
     "sdks/core/src/codes.ts": as_typescript,
+    "docs/contract.md": as_contract,
 }
 
 

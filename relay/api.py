@@ -11,7 +11,8 @@ from rest_framework.views import APIView
 
 from accounts.rest import signed_in
 from projects.permissions import get_project
-from relay.templatetags.relay_tags import active_servers
+from relay.core.statistics import MEANINGS
+from relay.templatetags.relay_tags import active_servers, relay
 
 
 class ServerSerializer(serializers.Serializer[Any]):
@@ -30,4 +31,21 @@ class ServerList(APIView):
         return Response(ServerSerializer(active_servers(project.pk), many=True).data)
 
 
-urlpatterns = [path("projects/<project:project_id>/servers", ServerList.as_view())]
+class CallsSerializer(serializers.Serializer[Any]):
+    last_hour = serializers.DictField(
+        child=serializers.IntegerField(), help_text=f"Numbers by name: {', '.join(MEANINGS)}; without those that are 0."
+    )
+
+
+class Calls(APIView):
+    @extend_schema(operation_id="projects_calls_retrieve", responses=CallsSerializer)
+    def get(self, request: Request, project_id: str) -> Response:
+        """What became of a project's calls in the last hour: outcomes, late and forged answers, holds, re-routes."""
+        project, _ = get_project(signed_in(request), project_id)
+        return Response(CallsSerializer({"last_hour": relay().calls_last_hour(project.pk)}).data)
+
+
+urlpatterns = [
+    path("projects/<project:project_id>/servers", ServerList.as_view()),
+    path("projects/<project:project_id>/calls", Calls.as_view()),
+]

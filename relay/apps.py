@@ -10,4 +10,4 @@ class RelayConfig(AppConfig):
     def ready(self) -> None:
         from relay.runtime import Relay
 
-        self.relay = Relay(settings.LIMITS)
+        self.relay = Relay(settings.LIMITS, settings.SETTLING)

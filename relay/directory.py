@@ -160,6 +160,7 @@ class Directory:
             connection_id=secrets.token_urlsafe(12),
             session=claim.session or secrets.token_urlsafe(16),
             password_digest=password_digest,
+            hold=float(settings.hold_seconds),
         )
 
     # --- what has changed --------------------------------------------------------------------------------------------
@@ -189,6 +190,8 @@ class Directory:
             if workspace_id in hub.quotas:
                 hub.quotas[workspace_id].refresh(quota.limit, quota.used, quota.resets_at.timestamp())
         for project_id in project_ids & hub.tenants.keys():
+            if project_id in settings:
+                hub.tenants[project_id].hold = float(settings[project_id].hold_seconds)
             for number, connection in enumerate(tuple(hub.tenants[project_id].connections), start=1):
                 closing = recheck(connection, settings.get(project_id))
                 if closing is not None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import random
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
@@ -39,8 +40,8 @@ class Server:
 class Relay:
     """One per process. It starts with the first socket or request that reaches it, in that one's event loop."""
 
-    def __init__(self, limits: Limits) -> None:
-        self.hub = Hub(limits, self.authenticate, time.monotonic())
+    def __init__(self, limits: Limits, settling: float) -> None:
+        self.hub = Hub(limits, self.authenticate, time.monotonic(), settling=settling, choose=random.randrange)
         self.readers = DatabaseThreads(LOOKUP_THREADS, "relay-directory")
         self.writer = DatabaseThreads(1, "relay-metering")
         self.directory = Directory(self.readers)
@@ -158,3 +159,8 @@ class Relay:
             for c in list(tenant.connections)
             if c.peer == BACKEND
         ]
+
+    def calls_last_hour(self, project_id: str) -> dict[str, int]:
+        """What became of the project's calls in the last hour, by name (relay/core/statistics.py), the most first."""
+        tenant = self.hub.tenants.get(project_id)
+        return {} if tenant is None else dict(tenant.statistics.last_hour().most_common())

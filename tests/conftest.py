@@ -1,12 +1,18 @@
 """The cast: Alice owns, Bob is a member, Charlie is a stranger with a project of the same name."""
 
+from collections.abc import Iterator
+
 import pytest
 from allauth.account.models import EmailAddress
+from django.apps import apps
 from django.core.cache import cache
 from pytest_django import Settings
 
 from accounts.models import Membership, Role, User, Workspace
 from projects.models import Project
+from relay.core.quota import Quota
+from relay.core.statistics import Statistics
+from relay.core.tenant import Tenant
 
 PASSWORD = "correct horse battery"
 PROJECT = "Shop"
@@ -54,6 +60,15 @@ def charlie(db: None) -> User:
     user = person("Charlie")
     Project.make(user.workspaces.get(), PROJECT)
     return user
+
+
+@pytest.fixture
+def counted(project: Project) -> Iterator[Statistics]:
+    """What the relay of this process counts of Alice's project."""
+    hub = apps.get_app_config("relay").relay.hub  # type: ignore[attr-defined]
+    tenant = hub.tenants[project.id] = Tenant(project.id, Quota(project.workspace_id, 1_000, 0, 0.0), 5.0, hub)
+    yield tenant.statistics
+    del hub.tenants[project.id]
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import sys
 
 import uvicorn
 
+CUT_AFTER = 10_000  # ms that sent data may stay unacknowledged: a cut network ends its sockets (GP-13)
 GRACE = 2  # s for requests under way when asked to stop; less than the supervisor's patience
 
 
@@ -31,7 +32,10 @@ def main(descriptor: int) -> None:
         access_log=False,
         server_header=False,
     )
-    Server(config, relay).run(sockets=[socket.socket(fileno=descriptor)])
+    listening = socket.socket(fileno=descriptor)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; the sockets it accepts inherit it
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, CUT_AFTER)
+    Server(config, relay).run(sockets=[listening])
 
 
 if __name__ == "__main__":

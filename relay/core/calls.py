@@ -1,14 +1,16 @@
-"""Calls in flight (section 3).
+"""Calls from their frame to their one outcome (section 3). Each is in one state, and moves as TRANSITIONS says.
 
-Rule 1  A call is in `in_flight`, in its caller's `calling`, in its server's `serving` and in the deadlines: in all of
-        them or in none. `_end` is the only way out; who ends a call sends its outcome. So there is exactly one (GP-10).
-Rule 2  An answer counts only from the connection the call went to (GP-12); others are dropped and counted.
-Rule 3  A request is counted when it is handed to a server, once (GP-40).
+Rule 1  A call without an outcome is in its caller's `calling` (until that is lost) and in the deadlines; a RUNNING
+        one also in `running` and its callee's `serving`, a HELD or QUEUED one in its function's `waiting`, a FOLLOWING
+        one among its repeat's followers. `_leave` takes it out of all; `_end` is the only way to an outcome (GP-10).
+Rule 2  An answer counts only from the connection the call runs at (GP-12); others are dropped and counted.
+Rule 3  A call runs at one callee at a time, and a second time only if its function is idempotent (GP-11).
+Rule 4  A request is counted when it is first handed to a callee, once (GP-40).
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from enum import Enum
 from typing import TYPE_CHECKING
 
 from msgspec import UNSET, Raw
@@ -16,88 +18,256 @@ from msgspec import UNSET, Raw
 from relay.core import frames
 from relay.core.errors import OUTCOMES, Refused, cut
 from relay.core.frames import encode
+from relay.core.functions import Function, Seat
+from relay.core.repeats import Repeat, Repeats, with_id
 
 if TYPE_CHECKING:
     from relay.core.connection import Connection
-    from relay.core.functions import Seat
     from relay.core.tenant import Tenant
 
 DEFAULT_TIMEOUT = 30_000  # ms
+MOST_WAITING = 1_000  # calls that wait for one function (GP-53)
+MOST_WAITING_BYTES = 16_777_216  # bytes of data that wait in one project (GP-16)
 FROM_CALLEE = frozenset({"app_error", "rejected", "invalid_arguments"})  # any other code becomes app_error (GP-5A)
+NO_SUCH_FUNCTION = 'No back end has registered "{}". Check the name, and that its back end is connected.'
+NO_SERVER = 'No server of "{}" is connected now.'
+BUSY = 'Every server of "{}" has all the calls it takes.'
+
+
+class State(Enum):
+    """Where a call is; the value says it in words."""
+
+    NEW = "arrived"
+    FOLLOWING = "waits for the outcome of the same call, made before with its idempotency key"
+    HELD = "waits for a server to come back"
+    QUEUED = "waits for a server with room"
+    RUNNING = "handed to a callee"
+    ENDED = "has its one outcome"
+
+
+TRANSITIONS: dict[State, dict[State, str]] = {
+    State.NEW: {
+        State.RUNNING: "a server has room",
+        State.HELD: "known, no server online",
+        State.QUEUED: "every server is full",
+        State.FOLLOWING: "idempotency key in flight",
+        State.ENDED: "too many wait: server_busy",
+    },
+    State.HELD: {
+        State.RUNNING: "a server comes back",
+        State.QUEUED: "it is full",
+        State.ENDED: "no_server_online, no_such_function, cancelled, caller lost",
+    },
+    State.QUEUED: {
+        State.RUNNING: "a call ends there",
+        State.HELD: "the last server is lost",
+        State.ENDED: "server_busy, no_such_function, cancelled, caller lost",
+    },
+    State.RUNNING: {
+        State.ENDED: "result, error, deadline_exceeded, callee_lost, cancelled, caller lost",
+        State.RUNNING: "idempotent: callee lost or suspect, another has room",
+        State.HELD: "idempotent: callee lost or suspect, no other online",
+        State.QUEUED: "idempotent: callee lost or suspect, others full",
+    },
+    State.FOLLOWING: {State.ENDED: "the first one's outcome, its own deadline, cancelled, caller lost"},
+    State.ENDED: {},
+}
 
 
 class Call:
-    """One call that was handed to a server and has no outcome yet."""
+    """One call. `caller` is None once it is lost and an idempotency key keeps the call alive (GP-1A)."""
 
-    __slots__ = ("caller", "caller_id", "calls", "id", "seat", "slot")
+    __slots__ = (
+        "callee", "caller", "caller_id", "calls", "cmd", "counted", "data", "deadline", "function", "header", "id",
+        "repeat", "repeatable", "seat", "slot", "state",
+    )  # fmt: skip
 
-    def __init__(self, calls: Calls, call_id: str, caller: Connection, caller_id: str, seat: Seat) -> None:
-        self.calls, self.id = calls, call_id
-        self.caller, self.caller_id = caller, caller_id
-        self.seat = seat
+    def __init__(self, calls: Calls, caller: Connection, frame: frames.Call, deadline: float) -> None:
+        self.calls, self.caller_id, self.cmd, self.deadline = calls, frame.id, frame.cmd, deadline
+        self.caller: Connection | None = caller
+        self.header = caller.header
+        self.data = frame.data
+        self.state = State.NEW
         self.slot = 0  # its place in Deadlines
+        self.counted = False
+        self.repeatable = True  # `data` is still what the caller gave: it may be handed over (again)
+        self.repeat: Repeat | None = None
+        self.function: Function | None = None  # None: it goes to one peer directly
+        # where it runs:
+        self.id = ""  # of this hand-over, the callee's
+        self.callee: Connection | None = None
+        self.seat: Seat | None = None
 
     def expire(self, now: float) -> None:
-        """Its deadline came: the caller has its outcome, the callee is told to stop (GP-5B)."""
-        self.calls.cancel_at_callee(self)
-        self.calls.fail(self, "deadline_exceeded")
+        """Its deadline, or the end of its hold, came."""
+        self.calls.expired(self, now)
 
 
 class Calls:
-    """The calls of one project. `ended` counts outcomes by name, and dropped answers as `late` and `forged`."""
+    """The calls of one project."""
 
     def __init__(self, tenant: Tenant) -> None:
         self.tenant = tenant
-        self.in_flight: dict[str, Call] = {}
-        self.made = 0
-        self.ended: Counter[str] = Counter()
+        self.running: dict[str, Call] = {}
+        self.handed = 0  # hand-overs ever made; numbers them
+        self.waiting_bytes = 0
+        self.repeats = Repeats()
 
     # --- from callers ------------------------------------------------------------------------------------------------
 
     def call(self, caller: Connection, frame: frames.Call, now: float) -> None:
-        """Hand the call to a server. Raises Refused when it cannot be."""
+        """Begin a call. Raises Refused when it cannot begin; its outcome comes later otherwise."""
         tenant = self.tenant
         if frame.id in caller.calling:
             raise Refused("bad_frame", f'The call "{frame.id}" is in flight; ids are unique.')
         if len(caller.calling) >= tenant.limits.in_flight:
             raise Refused("rate_limited", f"At most {tenant.limits.in_flight} calls in flight.", retry_after=1000)
-        if frame.idempotency_key is not UNSET:
-            raise Refused("bad_frame", "idempotency_key is not supported by this relay yet.")
-        timeout = self._timeout(frame)
-        seat = self._seat(frame)
-        tenant.count()
-        self.made += 1
-        call = Call(self, str(self.made), caller, frame.id, seat)
-        self.in_flight[call.id] = caller.calling[frame.id] = seat.connection.serving[call.id] = call
-        seat.in_flight += 1
-        tenant.deadlines.set(call, now + timeout / 1000)
-        seat.connection.send(
-            encode(frames.CallOut(id=call.id, cmd=frame.cmd, data=frame.data, timeout=timeout, header=caller.header))
-        )
+        timeout = DEFAULT_TIMEOUT if frame.timeout is UNSET else frame.timeout
+        call = Call(self, caller, frame, now + min(timeout, tenant.limits.timeout) / 1000)
+        if frame.to is not UNSET:
+            if frame.idempotency_key is not UNSET:
+                raise Refused("bad_frame", "A call to a front end (`to`) takes no idempotency_key.")
+            self._call_peer(call, caller, frame.to, now)
+        elif frame.idempotency_key is not UNSET:
+            self._call_once(call, caller, frame.idempotency_key, now)
+        else:
+            self._call_function(call, caller, now)
 
     def send(self, caller: Connection, frame: frames.Send, now: float) -> None:
-        """Hand it to a server; there is no answer. Raises Refused."""
-        seat = self._seat(frame)
+        """Hand it over; there is no answer, and it does not wait. Raises Refused."""
+        if frame.to is not UNSET:
+            targets, header = self.tenant.targets(caller, frame.to), caller.public_header
+        else:
+            seat = self._function(frame.cmd, now).pick(self.tenant.choose, full=True)
+            if seat is None:
+                raise Refused("no_server_online", NO_SERVER.format(frame.cmd))
+            targets, header = [seat.connection], caller.header
+        self.tenant.check_quota()
         self.tenant.count()
-        seat.connection.send(encode(frames.SendOut(cmd=frame.cmd, data=frame.data, header=caller.header)))
+        out = encode(frames.SendOut(cmd=frame.cmd, data=frame.data, header=header))
+        for target in targets:
+            target.send(out)
 
     def cancel(self, caller: Connection, frame: frames.Cancel, now: float) -> None:
         """End the call at once (GP-5B). Unknown ids crossed with their outcome and are passed over."""
         call = caller.calling.get(frame.id)
-        if call is not None:
-            self.cancel_at_callee(call)
-            self.fail(call, "cancelled")
+        if call is None:
+            return
+        if call.repeat is not None and call.repeat.followers and call.state is not State.FOLLOWING:
+            self._leave_caller(call, "cancelled")  # others still wait for its outcome
+            caller.send(encode(_error(frame.id, "cancelled")))
+        else:
+            self._cancel_at_callee(call)
+            self.fail(call, "cancelled", now)
 
-    def _timeout(self, frame: frames.Call) -> int:
-        longest = self.tenant.limits.timeout
-        return min(DEFAULT_TIMEOUT if frame.timeout is UNSET else frame.timeout, longest)
-
-    def _seat(self, frame: frames.Call | frames.Send) -> Seat:
-        if frame.to is not frames.NULL:
-            raise Refused("bad_frame", "`to` is not supported by this relay yet.")
-        seat = self.tenant.functions.pick(frame.cmd)
+    def _call_function(self, call: Call, caller: Connection, now: float) -> None:
+        call.function = self._function(call.cmd, now)
         self.tenant.check_quota()
-        return seat
+        caller.calling[call.caller_id] = call
+        self._place(call, now, "server_busy")
+
+    def _call_peer(self, call: Call, caller: Connection, to: frames.Target, now: float) -> None:
+        target = self.tenant.targets(caller, to)[-1]  # of a session the youngest connection (GP-5)
+        self.tenant.check_quota()
+        call.header = caller.public_header
+        caller.calling[call.caller_id] = call
+        self._run(call, target, None, now)
+
+    def _call_once(self, call: Call, caller: Connection, key: str, now: float) -> None:
+        """Make the call, or give it the outcome of the one made before with this key (GP-1A)."""
+        assert caller.key is not None
+        scope = (caller.key.id, caller.session, call.cmd, key)
+        repeat = self.repeats.find(scope, call.data, now)
+        if repeat is None:
+            call.repeat = self.repeats.begin(scope, call.data, now)
+            try:
+                self._call_function(call, caller, now)
+            except Refused:
+                self.repeats.drop(call.repeat)
+                raise
+        elif repeat.outcome is not None:
+            caller.send(encode(with_id(repeat.outcome, call.caller_id)))
+        else:
+            call.repeat, call.state = repeat, State.FOLLOWING
+            repeat.followers[call] = None
+            caller.calling[call.caller_id] = call
+            self.tenant.deadlines.set(call, call.deadline)
+
+    def _function(self, cmd: str, now: float) -> Function:
+        """The function, if it is known, or may be in a moment. Raises Refused."""
+        function = self.tenant.functions.find(cmd)
+        if function is not None and function.is_known(now):
+            return function
+        if not self.tenant.is_settling(now):
+            raise Refused("no_such_function", NO_SUCH_FUNCTION.format(cmd))
+        return function or self.tenant.functions.expect(cmd)
+
+    # --- to a server -------------------------------------------------------------------------------------------------
+
+    def _place(self, call: Call, now: float, otherwise: str) -> None:
+        """Hand it to a server with room, or let it wait for one; `otherwise` is its outcome when too many wait."""
+        function = call.function
+        assert function is not None
+        seat = function.pick(self.tenant.choose)
+        if seat is not None:
+            self._run(call, seat.connection, seat, now)
+        elif len(function.waiting) >= MOST_WAITING or self.waiting_bytes + len(call.data) > MOST_WAITING_BYTES:
+            self.fail(call, otherwise, now)
+        else:
+            function.waiting[call] = None
+            self.waiting_bytes += len(call.data)
+            self._wait(call, State.QUEUED if function.is_online else State.HELD, now)
+
+    def _wait(self, call: Call, state: State, now: float) -> None:
+        call.state = state
+        if state is State.HELD:
+            self.tenant.statistics.add("held")
+        until = call.deadline if state is State.QUEUED else min(call.deadline, now + self.tenant.hold)
+        self.tenant.deadlines.set(call, until)
+
+    def _run(self, call: Call, callee: Connection, seat: Seat | None, now: float) -> None:
+        """Hand it over."""
+        tenant = self.tenant
+        self.handed += 1
+        call.id = str(self.handed)
+        call.state, call.callee, call.seat = State.RUNNING, callee, seat
+        if not callee.serving:
+            tenant.suspects.owes(callee, now)
+        self.running[call.id] = callee.serving[call.id] = call
+        if seat is not None:
+            seat.in_flight += 1
+        if not call.counted:
+            call.counted = True
+            tenant.count()
+        tenant.deadlines.set(call, call.deadline)
+        left = max(1, round((call.deadline - now) * 1000))
+        callee.send(encode(frames.CallOut(id=call.id, cmd=call.cmd, data=call.data, timeout=left, header=call.header)))
+        if call.function is None or not call.function.idempotent:
+            call.data, call.repeatable = frames.NULL, False
+
+    def settle(self, function: Function, now: float) -> None:
+        """Something changed for this function: whoever waits for it goes on, or waits for what is now missing."""
+        while function.waiting:
+            call = next(iter(function.waiting))
+            if call.deadline <= now:
+                self.expired(call, now)
+                continue
+            seat = function.pick(self.tenant.choose)
+            if seat is None:
+                break
+            self._leave_function(call)
+            self._run(call, seat.connection, seat, now)
+        state = State.QUEUED if function.is_online else State.HELD
+        for call in function.waiting:
+            if call.state is not state:
+                self._wait(call, state, now)
+
+    def unregistered(self, function: Function, now: float) -> None:
+        """A server took the function back; by the last one it is gone for those who wait, too (GP-58)."""
+        if function.seats:
+            self.settle(function, now)
+        for call in tuple(function.waiting) if not function.seats else ():
+            self.fail(call, "no_such_function", now, NO_SUCH_FUNCTION.format(function.name))
 
     # --- from callees ------------------------------------------------------------------------------------------------
 
@@ -106,76 +276,175 @@ class Calls:
         call = self._answered(callee, frame.id)
         if call is None:
             return
-        out = encode(frames.ResultOut(id=call.caller_id, data=frame.data, outcome=frame.outcome))
-        if len(out) > self.tenant.limits.frame:
-            self.too_large(call)
-            return
-        self._end(call, "result")
-        call.caller.send(out)
+        out = frames.ResultOut(id=call.caller_id, data=frame.data, outcome=frame.outcome)
+        raw = encode(out)
+        if len(raw) > self.tenant.limits.frame:
+            self.too_large(call, now)
+        else:
+            self._end(call, "result", out, raw, now)
 
     def progress(self, callee: Connection, frame: frames.Progress, now: float) -> None:
-        """Pass progress on."""
+        """Pass progress on, to all who wait for this call."""
         call = self._answered(callee, frame.id)
-        if call is not None:
-            call.caller.send(encode(frames.ProgressOut(id=call.caller_id, data=frame.data)))
+        if call is None:
+            return
+        for waiting in (call,) if call.repeat is None else (call, *call.repeat.followers):
+            if waiting.caller is not None:
+                waiting.caller.send(encode(frames.ProgressOut(id=waiting.caller_id, data=frame.data)))
 
     def error(self, callee: Connection, frame: frames.Error, now: float) -> None:
         """Pass the function's error on and end the call."""
         call = self._answered(callee, frame.id)
         if call is not None:
             code = frame.code if frame.code in FROM_CALLEE else "app_error"
-            self.fail(call, code, frame.message, None if frame.data is frames.NULL else frame.data)
+            self.fail(call, code, now, frame.message, None if frame.data is frames.NULL else frame.data)
 
-    def too_large(self, call: Call) -> None:
+    def too_large(self, call: Call, now: float) -> None:
         """The answer is too large for the caller: both are told (GP-5A)."""
         message = f"The result is larger than {self.tenant.limits.frame} bytes."
-        self.fail(call, "payload_too_large", message)
-        call.seat.connection.notice("payload_too_large", message, call.seat.function.name)
+        if call.callee is not None:
+            call.callee.notice("payload_too_large", message, call.cmd)
+        self.fail(call, "payload_too_large", now, message)
 
     def _answered(self, callee: Connection, call_id: str) -> Call | None:
         call = callee.serving.get(call_id)
         if call is None:
-            self.ended["forged" if self._is_another(call_id) else "late"] += 1
+            self.tenant.statistics.add("forged" if self._is_another(call_id) else "late")
         return call
 
     def _is_another(self, call_id: str) -> bool:
-        """In flight at another server, or never given out."""
-        return call_id in self.in_flight or not (call_id.isdecimal() and 0 < int(call_id[:20]) <= self.made)
+        """Running at another callee, or never given out."""
+        return call_id in self.running or not (call_id.isdecimal() and 0 < int(call_id[:20]) <= self.handed)
+
+    # --- what befalls ------------------------------------------------------------------------------------------------
+
+    def expired(self, call: Call, now: float) -> None:
+        """Its time is over; the callee is told to stop (GP-5B)."""
+        self._cancel_at_callee(call)
+        if call.state is State.HELD:
+            self.fail(call, "no_server_online", now, NO_SERVER.format(call.cmd))
+        elif call.state is State.QUEUED:
+            self.fail(call, "server_busy", now, BUSY.format(call.cmd))
+        else:
+            self.fail(call, "deadline_exceeded", now)
+
+    def lost(self, connection: Connection, now: float) -> None:
+        """The connection is gone: whom it served goes on elsewhere or is told, whom it called stops."""
+        for call in tuple(connection.calling.values()):
+            self._caller_lost(call, now)
+        for call in tuple(connection.serving.values()):
+            if not self._reroute(call, now):
+                self.fail(call, "callee_lost", now)
+
+    def suspected(self, server: Connection, now: float) -> None:
+        """The server is silent: what may run twice goes elsewhere, the rest waits for it (GP-13)."""
+        self.tenant.statistics.add("suspected")
+        for call in tuple(server.serving.values()):
+            self._reroute(call, now)
+        for seat in server.seats.values():
+            self.settle(seat.function, now)
+
+    def _reroute(self, call: Call, now: float) -> bool:
+        """Let an idempotent call run elsewhere; False when it may not."""
+        function = self.tenant.functions.by_name.get(call.cmd)  # None: unregistered while it ran
+        if not call.repeatable or function is None or not function.idempotent or call.deadline <= now:
+            return False
+        call.function = function
+        self._cancel_at_callee(call)
+        self._leave_callee(call)
+        self.tenant.statistics.add("rerouted")
+        self._place(call, now, "callee_lost")
+        return True
+
+    def _caller_lost(self, call: Call, now: float) -> None:
+        if call.repeat is not None and call.state is not State.FOLLOWING:
+            self._leave_caller(call, "caller_lost")  # it goes on: the caller may come back and ask (GP-1A)
+        else:
+            self._cancel_at_callee(call)
+            self._end(call, "caller_lost", None, b"", now)
+
+    def _cancel_at_callee(self, call: Call) -> None:
+        """Tell the callee to stop; what it still answers is late."""
+        if call.callee is not None:
+            call.callee.send(encode(frames.CancelOut(id=call.id)))
 
     # --- ends --------------------------------------------------------------------------------------------------------
 
-    def lost(self, connection: Connection) -> None:
-        """The connection is gone: whom it served is told, whom it called stops."""
-        for call in tuple(connection.serving.values()):
-            self.fail(call, "callee_lost")
-        for call in tuple(connection.calling.values()):
-            self.cancel_at_callee(call)
-            self._end(call, "caller_lost")
-
-    def cancel_at_callee(self, call: Call) -> None:
-        """Tell the server to stop; what it still answers is late."""
-        call.seat.connection.send(encode(frames.CancelOut(id=call.id)))
-
-    def fail(self, call: Call, code: str, message: str = "", data: Raw | None = None) -> None:
+    def fail(self, call: Call, code: str, now: float, message: str = "", data: Raw | None = None) -> None:
         """End the call with an error."""
-        self._end(call, code)
-        outcome = OUTCOMES[code]
-        call.caller.send(
-            encode(
-                frames.ErrorOut(
-                    id=call.caller_id,
-                    code=code,
-                    message=cut(message or outcome.sentence),
-                    retryable=outcome.retryable,
-                    data=UNSET if data is None else data,
-                )
-            )
-        )
+        out = _error(call.caller_id, code, message, data)
+        self._end(call, code, out, encode(out), now)
 
-    def _end(self, call: Call, outcome: str) -> None:
-        del self.in_flight[call.id]
-        del call.caller.calling[call.caller_id]
-        del call.seat.connection.serving[call.id]
-        call.seat.in_flight -= 1
+    def _end(
+        self, call: Call, name: str, out: frames.ResultOut | frames.ErrorOut | None, raw: bytes, now: float
+    ) -> None:
+        """The only way to an outcome: `out`, encoded as `raw`; None when nobody is there to hear it."""
+        seat, follows = call.seat, call.state is State.FOLLOWING
+        self._leave(call)
+        call.state = State.ENDED
+        caller = call.caller
+        if caller is not None:
+            del caller.calling[call.caller_id]
+            if out is not None:
+                caller.send(raw)
+            self.tenant.statistics.add(name)
+        if call.repeat is not None and not follows:
+            self._end_followers(call.repeat, call.counted, name, out, now)
+        if seat is not None and seat.function.waiting:
+            self.settle(seat.function, now)
+
+    def _end_followers(
+        self, repeat: Repeat, ran: bool, name: str, out: frames.ResultOut | frames.ErrorOut | None, now: float
+    ) -> None:
+        assert out is not None
+        if ran:
+            self.repeats.keep(repeat, out, now)
+        else:
+            self.repeats.drop(repeat)
+        for follower in tuple(repeat.followers):
+            own = with_id(out, follower.caller_id)
+            self._end(follower, name, own, encode(own), now)
+
+    def _leave(self, call: Call) -> None:
+        """Take it out of wherever it is."""
         self.tenant.deadlines.drop(call)
-        self.ended[outcome] += 1
+        if call.callee is not None:
+            self._leave_callee(call)
+        elif call.state is State.HELD or call.state is State.QUEUED:
+            self._leave_function(call)
+        elif call.state is State.FOLLOWING:
+            assert call.repeat is not None
+            del call.repeat.followers[call]
+
+    def _leave_callee(self, call: Call) -> None:
+        callee = call.callee
+        assert callee is not None
+        del self.running[call.id], callee.serving[call.id]
+        if not callee.serving:
+            self.tenant.suspects.owes_nothing(callee)
+        if call.seat is not None:
+            call.seat.in_flight -= 1
+        call.callee = call.seat = None
+
+    def _leave_function(self, call: Call) -> None:
+        assert call.function is not None
+        del call.function.waiting[call]
+        self.waiting_bytes -= len(call.data)
+
+    def _leave_caller(self, call: Call, name: str) -> None:
+        """Its caller has an outcome of this name, and the call goes on."""
+        assert call.caller is not None
+        self.tenant.statistics.add(name)
+        del call.caller.calling[call.caller_id]
+        call.caller = None
+
+
+def _error(call_id: str, code: str, message: str = "", data: Raw | None = None) -> frames.ErrorOut:
+    outcome = OUTCOMES[code]
+    return frames.ErrorOut(
+        id=call_id,
+        code=code,
+        message=cut(message or outcome.sentence),
+        retryable=outcome.retryable,
+        data=UNSET if data is None else data,
+    )

@@ -41,9 +41,10 @@ class Connection:
     """A front end or back end, over WebSocket (`transport` "ws") or for one request over HTTP ("http")."""
 
     __slots__ = (
-        "address", "backlog", "backlog_bytes", "calling", "channels", "close", "connected_at", "flood", "header",
-        "heard", "hello", "hub", "id", "ip", "key", "name", "origin", "password_digest", "peer", "ping_sent",
-        "project_id", "rate", "sdk", "seats", "send", "serving", "session", "slot", "state", "tenant", "transport",
+        "address", "asked_at", "backlog", "backlog_bytes", "calling", "channels", "close", "connected_at", "draining",
+        "flood", "header", "heard", "hello", "hub", "id", "ip", "key", "name", "origin", "owes_since",
+        "password_digest", "peer", "ping_sent", "project_id", "public_header", "rate", "sdk", "seats", "send",
+        "serving", "session", "slot", "state", "suspect_since", "tenant", "transport",
     )  # fmt: skip
 
     def __init__(
@@ -78,7 +79,11 @@ class Connection:
         self.key: Key | None = None
         self.id = self.session = self.peer = self.name = self.sdk = ""
         self.password_digest: str | None = None  # of the password it showed
-        self.header = Raw(b"{}")
+        self.header = Raw(b"{}")  # of its calls to back ends
+        self.public_header = Raw(b"{}")  # of a back end's calls to front ends, without the session, a secret (GP-5)
+        self.draining = False  # it takes no new calls
+        # of a server that owes an answer, in s of the clock; 0: not so (suspects.py)
+        self.owes_since = self.asked_at = self.suspect_since = 0.0
         self.calling: dict[str, Call] = {}  # its own calls without an outcome, by its own ids
         self.serving: dict[str, Call] = {}  # calls it has to answer, by the relay's ids
         self.seats: dict[str, Seat] = {}  # what it registered, by function name

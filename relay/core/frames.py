@@ -9,7 +9,7 @@ import json
 import re
 from array import array
 from itertools import accumulate
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
@@ -21,6 +21,7 @@ NULL = Raw(b"null")
 
 Id = Annotated[str, Meta(min_length=1, max_length=64)]
 Name = Annotated[str, Meta(min_length=1, max_length=128)]
+LEAST_IN_FLIGHT, ROUND_ROBIN, RANDOM, FIRST = "least_in_flight", "round_robin", "random", "first"
 Milliseconds = Annotated[int, Meta(ge=1, le=2**53)]
 
 
@@ -37,19 +38,26 @@ class Hello(Frame, tag="hello"):
     sdk: Annotated[str, Meta(max_length=64)] = ""
 
 
+class Target(Struct, kw_only=True):
+    """Whom a back end calls: a session or a connection."""
+
+    session: Annotated[str, Meta(min_length=1, max_length=128)] | None = None
+    connection: Annotated[str, Meta(min_length=1, max_length=128)] | None = None
+
+
 class Call(Frame, tag="call"):
     id: Id
     cmd: Name
     data: Raw = NULL
     timeout: Milliseconds | UnsetType = UNSET
-    to: Raw = NULL
-    idempotency_key: Annotated[str, Meta(max_length=256)] | UnsetType = UNSET
+    to: Target | UnsetType = UNSET
+    idempotency_key: Annotated[str, Meta(min_length=1, max_length=256)] | UnsetType = UNSET
 
 
 class Send(Frame, tag="send"):
     cmd: Name
     data: Raw = NULL
-    to: Raw = NULL
+    to: Target | UnsetType = UNSET
 
 
 class Progress(Frame, tag="progress"):
@@ -79,8 +87,9 @@ class FunctionSpec(Struct, kw_only=True):
 
     name: Name
     description: Annotated[str, Meta(max_length=1024)] = ""
-    policy: Raw = NULL
-    concurrency: Raw = NULL
+    idempotent: bool = False
+    policy: Literal["least_in_flight", "round_robin", "random", "first"] = "least_in_flight"
+    concurrency: Annotated[int, Meta(ge=1, le=1_000_000)] | None = None
 
 
 class Register(Frame, tag="register"):
@@ -111,6 +120,10 @@ class Publish(Frame, tag="publish"):
     exclude_me: bool = False
 
 
+class Drain(Frame, tag="drain"):
+    id: Id | UnsetType = UNSET
+
+
 class Ping(Frame, tag="ping"):
     pass
 
@@ -132,6 +145,7 @@ AnyFrame = (
     | Subscribe
     | Unsubscribe
     | Publish
+    | Drain
     | Ping
     | Pong
 )
@@ -229,6 +243,13 @@ class Header(Struct, omit_defaults=True):
     origin: str | UnsetType = UNSET
 
 
+class PublicHeader(Struct):
+    """Which back end calls, as a front end is told it."""
+
+    connection: str
+    peer: str
+
+
 class Envelope(Struct):
     """What can still be read of a frame that is wrong elsewhere."""
 
@@ -239,6 +260,7 @@ class Envelope(Struct):
 _decoder: msgspec.json.Decoder[AnyFrame] = msgspec.json.Decoder(AnyFrame)
 _envelope = msgspec.json.Decoder(Envelope)
 _any_json = msgspec.json.Decoder(Raw)
+decode_result = msgspec.json.Decoder(ResultOut).decode
 encode = msgspec.json.Encoder().encode
 PING = encode(Ping())
 PONG = encode(Pong())
@@ -326,4 +348,6 @@ def _is_id(value: object) -> bool:
     return isinstance(value, str) and 1 <= len(value) <= 64 and not _SURROGATE.search(value)
 
 
-REQUESTS = frozenset({"call", "register", "unregister", "subscribe", "unsubscribe", "publish"})  # answered by id
+REQUESTS = frozenset(
+    {"call", "register", "unregister", "subscribe", "unsubscribe", "publish", "drain"}
+)  # answered by id

@@ -1,42 +1,77 @@
-"""Function names, and the servers that registered them (GP-15, GP-54, GP-58)."""
+"""Function names, and the servers that registered them (GP-15, GP-16, GP-54, GP-58).
+
+A function outlives its servers: for REMEMBERED seconds after the last one was lost, calls to it are held, not refused.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from relay.core import frames
 from relay.core.errors import Refused
 
 if TYPE_CHECKING:
+    from relay.core.calls import Call
     from relay.core.connection import Connection
 
-NO_SUCH_FUNCTION = 'No back end has registered "{}". Check the name, and that its back end is connected.'
+REMEMBERED = 300.0  # s that a function without servers stays known (GP-16)
+MOST_REMEMBERED = 10_000  # of them in one project; those lost longest ago go first
 
 
 class Seat:
     """One server's registration of one function."""
 
-    __slots__ = ("connection", "function", "in_flight", "turn")
+    __slots__ = ("concurrency", "connection", "function", "in_flight", "turn")
 
     def __init__(self, connection: Connection, function: Function) -> None:
         self.connection, self.function = connection, function
+        self.concurrency: int | None = None  # calls at once it takes; None: any number
         self.in_flight = 0
         self.turn = 0  # when it was last chosen, in calls of this function
 
+    @property
+    def is_online(self) -> bool:
+        """Whether its server counts: a suspect and one that drains do not."""
+        return not (self.connection.suspect_since or self.connection.draining)
+
+    @property
+    def is_free(self) -> bool:
+        """Whether it takes one more call now."""
+        return self.is_online and (self.concurrency is None or self.in_flight < self.concurrency)
+
 
 class Function:
-    """A name and its seats: one per server."""
+    """A name, its seats (one per server), and the calls that wait for one."""
 
-    __slots__ = ("name", "seats", "turns")
+    __slots__ = ("idempotent", "lost_at", "name", "policy", "seats", "turns", "waiting")
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.policy = frames.LEAST_IN_FLIGHT
+        self.idempotent = False
         self.seats: dict[Connection, Seat] = {}
         self.turns = 0
+        self.waiting: dict[Call, None] = {}  # held or queued, oldest first
+        self.lost_at: float | None = None  # when its last server was lost
 
-    def pick(self) -> Seat:
-        """The server with the least calls in flight; of equal ones the one that waited longest."""
-        seat = min(self.seats.values(), key=_load) if len(self.seats) > 1 else next(iter(self.seats.values()))
+    @property
+    def is_online(self) -> bool:
+        return any(seat.is_online for seat in self.seats.values())
+
+    def is_known(self, now: float) -> bool:
+        """Whether it has servers, or had some until not long ago."""
+        return self.lost_at is None or now - self.lost_at < REMEMBERED
+
+    def pick(self, choose: Callable[[int], int], full: bool = False) -> Seat | None:
+        """A server with room (or also a `full` one), by the policy; None when there is none.
+
+        `choose(n)` gives a random number below n.
+        """
+        seats = [seat for seat in self.seats.values() if (seat.is_online if full else seat.is_free)]
+        if not seats:
+            return None
+        seat = seats[0] if len(seats) == 1 else POLICIES[self.policy](seats, choose)
         self.turns += 1
         seat.turn = self.turns
         return seat
@@ -46,45 +81,98 @@ def _load(seat: Seat) -> tuple[int, int]:
     return seat.in_flight, seat.turn
 
 
+def _turn(seat: Seat) -> int:
+    return seat.turn
+
+
+POLICIES: dict[str, Callable[[list[Seat], Callable[[int], int]], Seat]] = {
+    frames.LEAST_IN_FLIGHT: lambda seats, choose: min(seats, key=_load),
+    frames.ROUND_ROBIN: lambda seats, choose: min(seats, key=_turn),
+    frames.RANDOM: lambda seats, choose: seats[choose(len(seats))],
+    frames.FIRST: lambda seats, choose: seats[0],
+}
+
+
 class Functions:
     """All functions of one project."""
 
     def __init__(self, most_per_server: int) -> None:
         self.by_name: dict[str, Function] = {}
+        self.lost: dict[str, Function] = {}  # without servers, the one lost longest ago first
         self.most_per_server = most_per_server
 
-    def register(self, server: Connection, specs: list[frames.FunctionSpec]) -> None:
-        """All or nothing. Raises Refused: `bad_frame` for a wrong name or a field not served, or above the limit."""
+    def register(self, server: Connection, specs: list[frames.FunctionSpec]) -> list[Function]:
+        """All or nothing; the functions registered. Raises Refused `bad_frame`: a wrong name, or above the limit."""
         names = {spec.name for spec in specs}
-        for spec in specs:
-            _check(spec)
+        for name in names:
+            if not frames.is_name(name):
+                raise Refused("bad_frame", "A function's name has no control characters.")
         if len(names | server.seats.keys()) > self.most_per_server:
             raise Refused("bad_frame", f"A back end registers at most {self.most_per_server} functions.")
-        for name in names - server.seats.keys():
-            function = self.by_name.setdefault(name, Function(name))
-            function.seats[server] = server.seats[name] = Seat(server, function)
+        return [self._register(server, spec) for spec in specs]
 
-    def unregister(self, server: Connection, names: list[str]) -> None:
-        """Names it had not registered are passed over."""
-        for name in names:
-            seat = server.seats.pop(name, None)
-            if seat is not None:
-                del seat.function.seats[server]
-                if not seat.function.seats:
-                    del self.by_name[name]
+    def _register(self, server: Connection, spec: frames.FunctionSpec) -> Function:
+        function = self.by_name.setdefault(spec.name, Function(spec.name))
+        seat = server.seats.get(spec.name)
+        if seat is None:
+            seat = function.seats[server] = server.seats[spec.name] = Seat(server, function)
+        seat.concurrency = spec.concurrency
+        function.policy, function.idempotent = spec.policy, spec.idempotent  # the latest holds (GP-15)
+        function.lost_at = None
+        self.lost.pop(spec.name, None)
+        return function
 
-    def pick(self, cmd: str) -> Seat:
-        """The seat for a call of `cmd`. Raises Refused: `no_such_function`, `bad_frame` for an impossible name."""
+    def unregister(self, server: Connection, name: str) -> Function | None:
+        """The function without this server, forgotten if that was its last (GP-58); None if it was not its own."""
+        function = self._unseat(server, name)
+        if function is not None and not function.seats:
+            del self.by_name[name]
+        return function
+
+    def lose(self, server: Connection, now: float) -> list[Function]:
+        """The functions of a server that is gone; those that have no other stay known."""
+        functions = []
+        for name in list(server.seats):
+            function = self._unseat(server, name)
+            assert function is not None
+            functions.append(function)
+            if not function.seats:
+                self._remember(function, now)
+        return functions
+
+    def forget(self, now: float) -> None:
+        """Let go of functions lost too long ago."""
+        for function in list(self.lost.values()):
+            if not function.waiting and not function.is_known(now):
+                self._forget(function)
+
+    def find(self, cmd: str) -> Function | None:
+        """The function, with servers or remembered. Raises Refused `bad_frame` for an impossible name."""
         function = self.by_name.get(cmd)
-        if function is None:
-            if not frames.is_name(cmd):
-                raise Refused("bad_frame", "A function's name has no control characters.")
-            raise Refused("no_such_function", NO_SUCH_FUNCTION.format(cmd))
-        return function.pick()
+        if function is None and not frames.is_name(cmd):
+            raise Refused("bad_frame", "A function's name has no control characters.")
+        return function
 
+    def expect(self, cmd: str) -> Function:
+        """A function that nobody has registered yet, and that may be in a moment (GP-16); forgotten if it is not."""
+        function = self.by_name[cmd] = Function(cmd)
+        self._remember(function, float("-inf"))
+        return function
 
-def _check(spec: frames.FunctionSpec) -> None:
-    if not frames.is_name(spec.name):
-        raise Refused("bad_frame", "A function's name has no control characters.")
-    if spec.policy is not frames.NULL or spec.concurrency is not frames.NULL:
-        raise Refused("bad_frame", f'"{spec.name}": policy and concurrency are not supported by this relay yet.')
+    def _unseat(self, server: Connection, name: str) -> Function | None:
+        seat = server.seats.pop(name, None)
+        if seat is None:
+            return None
+        del seat.function.seats[server]
+        return seat.function
+
+    def _remember(self, function: Function, now: float) -> None:
+        function.lost_at = now
+        self.lost[function.name] = function
+        if len(self.lost) > MOST_REMEMBERED:
+            oldest = next(iter(self.lost.values()))
+            if not oldest.waiting:
+                self._forget(oldest)
+
+    def _forget(self, function: Function) -> None:
+        del self.lost[function.name], self.by_name[function.name]

@@ -20,8 +20,10 @@ from relay.core.frames import encode
 from relay.core.limits import Limits
 from relay.core.quota import Quota
 from relay.core.sources import Address, Key
+from relay.core.suspects import Suspects
 from relay.core.tenant import Tenant
 
+LATE = 0.5  # s; after a longer gap between two ticks this process reads its sockets before it judges (GP-13)
 MOST_ADDRESSES = 100_000  # addresses remembered; idle ones are forgotten each second
 SHORTEST_SESSION = 16  # characters (GP-5)
 CLOSES = {"unauthorized": 4401, "forbidden": 4403, "rate_limited": 4429, "bad_frame": 4400, "relay_unavailable": 1012}
@@ -29,7 +31,10 @@ CLOSES = {"unauthorized": 4401, "forbidden": 4403, "rate_limited": 4429, "bad_fr
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """What the directory found out about a hello. `quota`: limit, used, reset time (epoch s) of the workspace."""
+    """What the directory found out about a hello.
+
+    `quota`: limit, used, reset time (epoch s) of the workspace; `hold`: s that a call waits for a server to come back.
+    """
 
     key_id: int
     peer: str
@@ -39,14 +44,27 @@ class Admission:
     connection_id: str
     session: str
     password_digest: str | None
+    hold: float
 
 
 class Hub:
     """All tenants of this process."""
 
-    def __init__(self, limits: Limits, authenticate: Callable[[Connection, frames.Hello], None], now: float) -> None:
-        self.limits, self.authenticate = limits, authenticate
+    def __init__(
+        self,
+        limits: Limits,
+        authenticate: Callable[[Connection, frames.Hello], None],
+        now: float,
+        *,
+        settling: float = 0.0,
+        choose: Callable[[int], int] = lambda below: 0,
+    ) -> None:
+        """`settling`: s in which back ends may still be on their way (GP-16); `choose(n)`: a random number below n."""
+        self.limits, self.authenticate, self.choose = limits, authenticate, choose
+        self.settled_at = now + settling
+        self.ticked = now
         self.deadlines = Deadlines(now)
+        self.suspects = Suspects(self)
         self.wall = 0.0  # the time of day at the last tick, epoch s
         self.tenants: dict[str, Tenant] = {}
         self.quotas: dict[int, Quota] = {}
@@ -99,6 +117,10 @@ class Hub:
         connection.state = State.OPEN
         self._identify(connection, tenant, key, admission)
 
+    def admit_stream(self, connection: Connection, admission: Admission, now: float) -> None:
+        """Let a subscriber by HTTP in, which stays; `request` follows. Raises Refused."""
+        self._enter(connection, self._tenant(admission), admission, now)
+
     def refuse(self, connection: Connection, refused: Refused, now: float) -> None:
         """The hello was not good."""
         if connection.state is State.CLOSED:
@@ -126,14 +148,16 @@ class Hub:
             return
         if connection.key is not None:
             connection.key.connections -= 1
-        if connection.transport == "http":
-            connection.tenant.calls.lost(connection)
+        if connection in connection.tenant.connections:
+            connection.tenant.leave(connection, now)
         else:
-            connection.tenant.leave(connection)
+            connection.tenant.calls.lost(connection, now)
 
     def connection_due(self, connection: Connection, now: float) -> None:
         """Its deadline came (Connection.expire)."""
-        if connection.state is not State.OPEN:
+        if now - self.ticked > LATE:
+            self.deadlines.set(connection, now + LATE)  # first its socket is read
+        elif connection.state is not State.OPEN:
             self.close(connection, Closing(4408), now)
         elif not connection.ping_sent:
             connection.ping_sent = now
@@ -151,6 +175,8 @@ class Hub:
     def receive(self, connection: Connection, raw: bytes, now: float) -> None:
         """One text frame (valid UTF-8) came from this peer."""
         connection.heard = now
+        if connection.suspect_since:
+            self.suspects.heard(connection, now)
         frame: frames.AnyFrame | None = None
         try:
             if len(raw) > self.limits.frame:
@@ -231,7 +257,7 @@ class Hub:
             return
         frame = frames.decode(raw)
         if isinstance(frame, frames.Result | frames.Error) and (call := connection.serving.get(frame.id)):
-            connection.tenant.calls.too_large(call)
+            connection.tenant.calls.too_large(call, now)
             return
         kind = str(frame.__struct_config__.tag)
         request_id = getattr(frame, "id", None) if kind in frames.REQUESTS else None
@@ -275,7 +301,7 @@ class Hub:
             quota = self.quotas.get(admission.workspace_id)
             if quota is None:
                 quota = self.quotas[admission.workspace_id] = Quota(admission.workspace_id, *admission.quota)
-            tenant = Tenant(admission.project_id, self.limits, quota, self.deadlines, lambda: self.wall)
+            tenant = Tenant(admission.project_id, quota, admission.hold, self)
             self.tenants[admission.project_id] = tenant
         return tenant
 
@@ -289,7 +315,7 @@ class Hub:
         key = self._key(tenant, admission.key_id)
         if key.connections >= key.most_connections or not key.hellos.take(now):
             raise Refused("rate_limited", "Too many connections with this key.", retry_after=1_000)
-        connection.session = admission.session
+        connection.id, connection.session = admission.connection_id, admission.session
         tenant.enter(connection)
         connection.state = State.OPEN
         self._identify(connection, tenant, key, admission)
@@ -300,6 +326,7 @@ class Hub:
         connection.tenant, connection.key = tenant, key
         connection.id, connection.session, connection.peer = admission.connection_id, admission.session, admission.peer
         connection.password_digest = admission.password_digest
+        connection.public_header = Raw(encode(frames.PublicHeader(connection.id, connection.peer)))
         connection.header = Raw(
             encode(
                 frames.Header(
@@ -328,8 +355,18 @@ class Hub:
 
     def tick(self, now: float, wall: float) -> None:
         """Let everything that is due fall due. `wall` is the time of day, epoch s."""
+        slept = now - self.ticked
+        minute = int(wall) // 60
+        if minute != int(self.wall) // 60:
+            for tenant in self.tenants.values():
+                tenant.statistics.turn(minute)
         self.wall = wall
         self.deadlines.tick(now)
+        if slept > LATE:
+            self.suspects.slept(slept, now)
+        else:
+            self.suspects.tick(now)
+        self.ticked = now
 
     def take_counts(self) -> dict[tuple[int, str], int]:
         """Requests counted since the last call, by workspace and project."""
@@ -343,8 +380,8 @@ class Hub:
     def sweep(self, now: float) -> None:
         """Forget what is no longer in use."""
         for tenant in list(self.tenants.values()):
-            tenant.keys = {key_id: key for key_id, key in tenant.keys.items() if not key.idle(now)}
-            if not tenant.keys and not tenant.calls.in_flight and not tenant.requests:
+            tenant.tidy(now)
+            if tenant.is_idle:
                 del self.tenants[tenant.project_id]
         used = {tenant.quota.workspace_id for tenant in self.tenants.values()}
         self.quotas = {w: quota for w, quota in self.quotas.items() if w in used or quota.unrecorded}

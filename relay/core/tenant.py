@@ -6,21 +6,23 @@ A connection knows only its own Tenant: isolation between projects is the shape 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec import UNSET, Raw
 
 from relay.core import frames
 from relay.core.calls import Calls
 from relay.core.channels import Channels
-from relay.core.connection import BACKEND, Connection
-from relay.core.deadlines import Deadlines
+from relay.core.connection import BACKEND, FRONTEND, Connection
 from relay.core.errors import Refused
 from relay.core.frames import encode
 from relay.core.functions import Functions
-from relay.core.limits import Limits
 from relay.core.quota import Quota
 from relay.core.sources import Key
+from relay.core.statistics import Statistics
+
+if TYPE_CHECKING:
+    from relay.core.hub import Hub
 
 
 class Handler(NamedTuple):
@@ -33,17 +35,18 @@ class Handler(NamedTuple):
 class Tenant:
     """A project's connections, functions, calls, channels and counters."""
 
-    def __init__(
-        self, project_id: str, limits: Limits, quota: Quota, deadlines: Deadlines, wall: Callable[[], float]
-    ) -> None:
-        self.project_id, self.limits, self.quota, self.deadlines = project_id, limits, quota, deadlines
-        self.wall = wall  # the time of day, epoch s
+    def __init__(self, project_id: str, quota: Quota, hold: float, hub: Hub) -> None:
+        self.project_id, self.quota, self.hub = project_id, quota, hub
+        self.hold = hold  # s that a call waits for a server to come back (GP-16)
+        self.limits, self.deadlines, self.suspects, self.choose = hub.limits, hub.deadlines, hub.suspects, hub.choose
+        self.statistics = Statistics(int(hub.wall) // 60)
         self.connections: dict[Connection, None] = {}
+        self.by_id: dict[str, Connection] = {}
         self.sessions: dict[str, list[Connection]] = {}
         self.keys: dict[int, Key] = {}
-        self.functions = Functions(limits.functions)
+        self.functions = Functions(hub.limits.functions)
         self.calls = Calls(self)
-        self.channels = Channels(limits.subscriptions)
+        self.channels = Channels(hub.limits.subscriptions)
         self.requests = 0  # counted and not yet sealed into a batch (GP-40)
         self.handlers: dict[type, Handler] = {
             frames.Call: Handler(True, self.calls.call),
@@ -57,6 +60,7 @@ class Tenant:
             frames.Unsubscribe: Handler(True, self.unsubscribe),
             frames.Register: Handler(True, self.register),
             frames.Unregister: Handler(True, self.unregister),
+            frames.Drain: Handler(True, self.drain),
             frames.Hello: Handler(True, _second_hello),
             frames.Ping: Handler(False, _pong),
             frames.Pong: Handler(False, _heard),
@@ -71,17 +75,55 @@ class Tenant:
             raise Refused("rate_limited", f"At most {self.limits.session_connections} connections share a session.")
         self.sessions[connection.session] = [*session, connection]
         self.connections[connection] = None
+        self.by_id[connection.id] = connection
 
-    def leave(self, connection: Connection) -> None:
+    def leave(self, connection: Connection, now: float) -> None:
         """Take a peer out of everything: first the rotation, then its calls end."""
-        del self.connections[connection]
+        del self.connections[connection], self.by_id[connection.id]
         session = self.sessions[connection.session]
         session.remove(connection)
         if not session:
             del self.sessions[connection.session]
-        self.functions.unregister(connection, list(connection.seats))
+        functions = self.functions.lose(connection, now)
+        self.suspects.gone(connection)
         self.channels.unsubscribe(connection, list(connection.channels))
-        self.calls.lost(connection)
+        self.calls.lost(connection, now)
+        for function in functions:
+            self.calls.settle(function, now)
+
+    def targets(self, caller: Connection, to: frames.Target) -> list[Connection]:
+        """The front ends `to` names, the youngest last. Raises Refused; "not here" and "not yours" look the same."""
+        _only_back_ends(caller, "Only back ends call a front end (`to`).")
+        if (to.session is None) == (to.connection is None):
+            raise Refused("bad_frame", "`to` takes either a session or a connection.")
+        found = self.sessions.get(to.session, []) if to.session else [self.by_id.get(to.connection or "")]
+        targets = [c for c in found if c is not None and c.peer == FRONTEND and c.transport == "ws"]  # who can answer
+        if not targets:
+            raise Refused("no_such_peer")
+        return targets
+
+    def is_settling(self, now: float) -> bool:
+        """The relay is so young that back ends may still be on their way (GP-16)."""
+        return now < self.hub.settled_at
+
+    def tidy(self, now: float) -> None:
+        """Forget what was remembered long enough."""
+        self.keys = {key_id: key for key_id, key in self.keys.items() if not key.idle(now)}
+        self.functions.forget(now)
+        self.calls.repeats.forget(now)
+
+    @property
+    def is_idle(self) -> bool:
+        """Nobody is here, and nothing is remembered."""
+        return not (
+            self.connections
+            or self.keys
+            or self.calls.running
+            or self.calls.repeats.by_scope
+            or self.functions.by_name
+            or self.requests
+            or not self.statistics.is_empty
+        )
 
     # --- what is counted ---------------------------------------------------------------------------------------------
 
@@ -89,7 +131,7 @@ class Tenant:
         """Raises Refused `quota_exceeded` when the workspace has used up its plan."""
         quota = self.quota
         if quota.recorded + quota.unrecorded >= quota.limit:
-            raise quota.refusal(self.wall())
+            raise quota.refusal(self.hub.wall)
 
     def count(self) -> None:
         """One request (GP-40)."""
@@ -101,14 +143,28 @@ class Tenant:
     def register(self, connection: Connection, frame: frames.Register, now: float) -> None:
         """A back end offers functions."""
         _only_back_ends(connection, "Only back ends register functions; connect with the private key.")
-        self.functions.register(connection, frame.functions)
+        functions = self.functions.register(connection, frame.functions)
         answer(connection, frame.id)
+        for function in functions:
+            self.calls.settle(function, now)
 
     def unregister(self, connection: Connection, frame: frames.Unregister, now: float) -> None:
         """A back end takes functions back; their calls in flight go on."""
         _only_back_ends(connection, "Only back ends unregister functions.")
-        self.functions.unregister(connection, [spec.name for spec in frame.functions])
+        for spec in frame.functions:
+            function = self.functions.unregister(connection, spec.name)
+            if function is not None:
+                self.calls.unregistered(function, now)
         answer(connection, frame.id)
+
+    def drain(self, connection: Connection, frame: frames.Drain, now: float) -> None:
+        """A back end takes no new calls; those in flight finish (GP-59)."""
+        _only_back_ends(connection, "Only back ends drain.")
+        connection.draining = True
+        for seat in connection.seats.values():
+            self.calls.settle(seat.function, now)
+        if frame.id is not UNSET:
+            answer(connection, frame.id)
 
     def subscribe(self, connection: Connection, frame: frames.Subscribe, now: float) -> None:
         """The answer comes before the channel's first message (GP-20)."""

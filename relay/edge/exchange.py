@@ -1,6 +1,8 @@
 """One HTTP exchange of the bus: reading with a limit, answering once, CORS, problem+json (RFC 9457)."""
 
 import asyncio
+import re
+import secrets
 from http import HTTPStatus
 from typing import Any
 
@@ -9,9 +11,10 @@ import msgspec
 from relay.core.errors import OUTCOMES, Refused
 from relay.edge.headers import header
 
+REQUEST_ID = re.compile(r"[\w.:-]{1,128}", re.ASCII)
 BODY_WITHIN = 30.0  # s until a request's body must have come
 ALLOWED_HEADERS = (
-    "Authorization, Content-Type, Accept, Idempotency-Key, Last-Event-ID, "
+    "Authorization, Content-Type, Accept, Idempotency-Key, Last-Event-ID, X-Request-ID, "
     "Gluer-Password, Gluer-Token, Gluer-Session, Gluer-Timeout"
 )
 PREFLIGHT = [
@@ -32,6 +35,9 @@ class Exchange:
     def __init__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         self.scope, self.receive, self.send = scope, receive, send
         self.allow_origin = b"*"  # what CORS answers, until the project is known
+        given = self.header(b"x-request-id") or ""
+        named = REQUEST_ID.fullmatch(given) is not None
+        self.request_id = given.encode() if named else secrets.token_hex(8).encode()  # to find the request in all logs
 
     @property
     def method(self) -> str:
@@ -66,24 +72,27 @@ class Exchange:
         while (await self.receive())["type"] != "http.disconnect":
             pass
 
-    async def json(
-        self, status: int, content: bytes, *more: tuple[bytes, bytes], kind: bytes = b"application/json"
-    ) -> None:
-        """Answer with JSON, and the headers every answer of the bus has."""
+    async def begin(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+        """Send the status and the headers, with those that every answer of the bus has."""
         headers = [
-            (b"content-type", kind),
-            (b"content-length", str(len(content)).encode()),
+            *headers,
             (b"cache-control", b"no-store"),
             (b"x-content-type-options", b"nosniff"),
-            *more,
+            (b"x-request-id", self.request_id),
         ]
         if self.allow_origin:
             headers += [
                 (b"access-control-allow-origin", self.allow_origin),
-                (b"access-control-expose-headers", b"Retry-After"),
+                (b"access-control-expose-headers", b"Retry-After, X-Request-ID"),
                 (b"vary", b"Origin"),
             ]
         await self.send({"type": "http.response.start", "status": status, "headers": headers})
+
+    async def json(
+        self, status: int, content: bytes, *more: tuple[bytes, bytes], kind: bytes = b"application/json"
+    ) -> None:
+        """Answer with JSON."""
+        await self.begin(status, [(b"content-type", kind), (b"content-length", str(len(content)).encode()), *more])
         await self.send({"type": "http.response.body", "body": content})
 
     async def preflight(self) -> None:

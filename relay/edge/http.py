@@ -2,29 +2,34 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Any
+from urllib.parse import parse_qs
 
 import msgspec
 from channels.consumer import AsyncConsumer
 
 from relay.core import frames
 from relay.core.connection import Connection, State
-from relay.core.errors import CLOSE_CODES, Refused
-from relay.core.hub import SHORTEST_SESSION
+from relay.core.errors import CLOSE_CODES, Closing, Refused
+from relay.core.hub import SHORTEST_SESSION, Admission
 from relay.directory import Claim
 from relay.edge.address import TrustedProxies, source_of
 from relay.edge.exchange import Disconnected, Exchange
 from relay.edge.headers import now_text
+from relay.edge.outbox import Outbox
+from relay.edge.stream import EventStream, is_last, refusal
 from relay.runtime import Relay
 
-Answer = frames.ResultOut | frames.ErrorOut | frames.Notice
 REQUEST_ID = "1"  # each HTTP request is a caller of its own, with one request
 LONGEST_NAME = 128  # characters (GP-50)
-_decoder: msgspec.json.Decoder[Answer | frames.ProgressOut] = msgspec.json.Decoder(Answer | frames.ProgressOut)
+LONGEST_KEY = 256  # characters of an idempotency key
+MOST_CHANNELS = 100  # in one request
+METHODS = {"call": "POST", "send": "POST", "publish": "POST", "channels": "GET"}
 
 
 class BusConsumer(AsyncConsumer):
-    """POST /v1/call/…, /v1/send/… and /v1/publish/…; `verb` and `name` come from the path."""
+    """/v1/call/…, /v1/send/…, /v1/publish/… and /v1/channels; `verb` and `name` come from the path."""
 
     def __init__(self, relay: Relay, proxies: TrustedProxies) -> None:
         self.relay, self.proxies = relay, proxies
@@ -32,55 +37,56 @@ class BusConsumer(AsyncConsumer):
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         self.relay.start()
         exchange = Exchange(scope, receive, send)
+        verb, name = scope["url_route"]["kwargs"]["verb"], scope["url_route"]["kwargs"]["name"]
+        method = METHODS[verb]
         if exchange.method == "OPTIONS":
             await exchange.preflight()
-            return
-        if exchange.method != "POST":
-            await exchange.problem(Refused("bad_frame", "Use POST."), 405, (b"allow", b"POST, OPTIONS"))
-            return
-        try:
-            await self.serve(exchange, **scope["url_route"]["kwargs"])
-        except Refused as refused:
-            await exchange.problem(refused)
-        except Disconnected:
-            return
+        elif exchange.method != method:
+            refused = Refused("bad_frame", f"Use {method}.")
+            await exchange.problem(refused, 405, (b"allow", f"{method}, OPTIONS".encode()))
+        else:
+            try:
+                await self.serve(exchange, verb, name)
+            except Refused as refused:
+                await exchange.problem(refused)
+            except Disconnected:
+                return
 
     async def serve(self, exchange: Exchange, verb: str, name: str) -> None:
         """Answer the request. Raises Refused or Disconnected."""
-        answers: asyncio.Queue[Answer] = asyncio.Queue()
         hub = self.relay.hub
-        connection = self.open(exchange, answers)
-        hub.connect(connection, time.monotonic())
+        caller = Caller(self.relay, self.proxies, exchange)
+        hub.connect(caller.connection, time.monotonic())
         try:
-            if connection.state is State.CLOSED or not connection.address.failures.ready(time.monotonic()):
-                raise Refused("rate_limited", "Too many requests from this address.", retry_after=1_000)
-            await self.identify(exchange, connection)
+            admission = await caller.identify()
+            if verb == "channels":
+                hub.admit_stream(caller.connection, admission, time.monotonic())
+                await caller.listen(subscription(exchange))
+                return
+            hub.admit_request(caller.connection, admission)
             frame = request_frame(verb, name, exchange, await exchange.body(hub.limits.frame))
-            hub.request(connection, frame, time.monotonic())
-            if verb == "send":
-                await sent(exchange, answers)
+            if verb == "call" and "text/event-stream" in (exchange.header(b"accept") or ""):
+                await caller.listen(frame, until=is_last)
+            elif verb == "send":
+                await caller.tell(frame)
             else:
-                await answered(exchange, await outcome(exchange, answers), verb)
+                await answered(exchange, await caller.ask(frame), verb)
         finally:
-            hub.disconnect(connection, time.monotonic())
+            hub.disconnect(caller.connection, time.monotonic())
 
-    def open(self, exchange: Exchange, answers: "asyncio.Queue[Answer]") -> Connection:
-        """The caller that this request is."""
-        hub = self.relay.hub
 
-        def keep(frame: bytes) -> None:
-            answer = _decoder.decode(frame)
-            if not isinstance(answer, frames.ProgressOut):
-                answers.put_nowait(answer)
+class Caller:
+    """The peer that one HTTP request is."""
 
-        def closed(number: int, name: str) -> None:
-            answers.put_nowait(frames.Notice(code="rate_limited", message=CLOSE_CODES[number].sentence))
-
-        ip = self.proxies.client(exchange.scope)
-        return Connection(
+    def __init__(self, relay: Relay, proxies: TrustedProxies, exchange: Exchange) -> None:
+        self.relay, self.exchange = relay, exchange
+        self.outbox: Outbox | None = None  # of a stream
+        self.answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        hub, ip = relay.hub, proxies.client(exchange.scope)
+        self.connection = Connection(
             hub,
-            keep,
-            closed,
+            self._send,
+            self._close,
             address=hub.address(source_of(ip)),
             ip=ip,
             project_id="",
@@ -90,9 +96,27 @@ class BusConsumer(AsyncConsumer):
             limits=hub.limits,
             now=time.monotonic(),
         )
+        self.until: Callable[[bytes], bool] = lambda frame: False  # whether a stream ends with this frame
 
-    async def identify(self, exchange: Exchange, connection: Connection) -> None:
-        """Let the caller in by its key. Raises Refused."""
+    def _send(self, frame: bytes) -> None:
+        if self.outbox is not None:
+            self.outbox.send(frame)
+            if self.until(frame):
+                self.outbox.close(1000, "")
+        elif not self.answer.done() and not frame.startswith(b'{"type":"progress"'):
+            self.answer.set_result(frame)
+
+    def _close(self, number: int, name: str) -> None:
+        if self.outbox is not None:
+            self.outbox.close(number, name)
+        elif not self.answer.done():
+            self.answer.set_exception(Refused("relay_unavailable", CLOSE_CODES[number].sentence))
+
+    async def identify(self) -> Admission:
+        """Whose key this is. Raises Refused."""
+        connection, exchange = self.connection, self.exchange
+        if connection.state is State.CLOSED or not connection.address.failures.ready(time.monotonic()):
+            raise Refused("rate_limited", "Too many requests from this address.", retry_after=1_000)
         try:
             admission = await self.relay.directory.identify(claim_of(exchange, connection.origin))
         except Refused as refused:
@@ -103,7 +127,55 @@ class BusConsumer(AsyncConsumer):
             raise
         if connection.origin is not None:
             exchange.allow_origin = connection.origin.encode("latin-1")
-        self.relay.hub.admit_request(connection, admission)
+        return admission
+
+    async def ask(self, frame: frames.AnyFrame) -> bytes:
+        """The frame that answers. Raises Refused, or Disconnected when the client goes away before it."""
+        self.relay.hub.request(self.connection, frame, time.monotonic())
+        if not await self._comes(self.answer):
+            raise Disconnected
+        return self.answer.result()
+
+    async def tell(self, frame: frames.AnyFrame) -> None:
+        """A send: its only answer is a refusal."""
+        self.relay.hub.request(self.connection, frame, time.monotonic())
+        if self.answer.done() and (refused := refusal(self.answer.result())) is not None:
+            raise refused
+        await self.exchange.json(202, b"{}")
+
+    async def listen(self, frame: frames.AnyFrame, until: Callable[[bytes], bool] = lambda frame: False) -> None:
+        """Answer with all frames that come, as events. Raises Refused when the first is a refusal."""
+        stream = EventStream(self.exchange)
+        self.relay.hub.request(self.connection, frame, time.monotonic())
+        first = self.answer.result() if self.answer.done() else None
+        if first is not None and (refused := refusal(first)) is not None:
+            raise refused
+        self.outbox = Outbox(
+            stream.write,
+            self.relay.hub.limits,
+            slow=lambda: self.relay.hub.close(self.connection, Closing(4430), time.monotonic()),
+            abort=stream.end,
+        )
+        self.until = until
+        await stream.begin()
+        if first is not None:
+            self._send(first)
+        keep_alive = asyncio.ensure_future(stream.keep_alive())
+        try:
+            await self._comes(stream.ended)
+        finally:
+            keep_alive.cancel()
+            self.outbox.end()
+
+    async def _comes(self, awaited: "asyncio.Future[Any]") -> bool:
+        """Wait for it; False when the client goes away before it."""
+        if not awaited.done():
+            gone = asyncio.ensure_future(self.exchange.disconnected())
+            try:
+                await asyncio.wait({awaited, gone}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                gone.cancel()
+        return awaited.done()
 
 
 def claim_of(exchange: Exchange, origin: str | None) -> Claim:
@@ -126,9 +198,18 @@ def request_frame(verb: str, name: str, exchange: Exchange, body: bytes) -> fram
         return frames.Send(cmd=name, data=data)
     if verb == "publish":
         return frames.Publish(id=REQUEST_ID, channel=name, data=data)
-    if exchange.header(b"idempotency-key") is not None:
-        raise Refused("bad_frame", "Idempotency-Key is not supported by this relay yet.")
-    return frames.Call(id=REQUEST_ID, cmd=name, data=data, timeout=timeout_of(exchange))
+    key = exchange.header(b"idempotency-key")
+    if key is not None and not 1 <= len(key) <= LONGEST_KEY:
+        raise Refused("bad_frame", f"Idempotency-Key has 1 to {LONGEST_KEY} characters.")
+    if key is not None and exchange.header(b"gluer-session") is None:
+        raise Refused("bad_frame", "Idempotency-Key needs Gluer-Session: a key is yours only within your session.")
+    return frames.Call(
+        id=REQUEST_ID,
+        cmd=name,
+        data=data,
+        timeout=timeout_of(exchange),
+        idempotency_key=msgspec.UNSET if key is None else key,
+    )
 
 
 def timeout_of(exchange: Exchange) -> "int | msgspec.UnsetType":
@@ -141,41 +222,33 @@ def timeout_of(exchange: Exchange) -> "int | msgspec.UnsetType":
     return int(value)
 
 
-async def outcome(exchange: Exchange, answers: "asyncio.Queue[Answer]") -> Answer:
-    """The first answer. Raises Disconnected when the client goes away before it."""
-    if not answers.empty():
-        return answers.get_nowait()
-    answer = asyncio.ensure_future(answers.get())
-    gone = asyncio.ensure_future(exchange.disconnected())
+def subscription(exchange: Exchange) -> frames.Subscribe:
+    """The channels that the query names. Raises Refused."""
     try:
-        await asyncio.wait({answer, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if not answer.done():
-            raise Disconnected
-        return answer.result()
-    finally:
-        answer.cancel()
-        gone.cancel()
+        query = parse_qs(exchange.scope["query_string"].decode(), max_num_fields=MOST_CHANNELS)
+    except ValueError:
+        raise Refused("bad_frame", f"At most {MOST_CHANNELS} channels in one request.") from None
+    channels = query.get("channel", [])
+    if not channels or any(len(channel) > LONGEST_NAME for channel in channels):
+        raise Refused("bad_frame", f"Name channels of 1 to {LONGEST_NAME} characters: ?channel=a&channel=b")
+    since = exchange.header(b"last-event-id")
+    return frames.Subscribe(
+        id=REQUEST_ID,
+        channels=channels,
+        since=msgspec.UNSET if since is None else dict.fromkeys(channels, frames.NULL),
+    )
 
 
-async def sent(exchange: Exchange, answers: "asyncio.Queue[Answer]") -> None:
-    """A send has no answer but a refusal."""
-    if answers.empty():
-        await exchange.json(202, b"{}")
-    else:
-        await answered(exchange, answers.get_nowait(), "send")
-
-
-async def answered(exchange: Exchange, answer: Answer, verb: str) -> None:
-    """Answer with the outcome of a call, or the result of a publish."""
-    if isinstance(answer, frames.ResultOut):
-        if verb == "publish":
-            await exchange.json(200, bytes(answer.data))
-            return
-        content: dict[str, Any] = {"data": answer.data}
-        if answer.outcome is not msgspec.UNSET:
-            content["outcome"] = answer.outcome
-        await exchange.json(200, msgspec.json.encode(content))
+async def answered(exchange: Exchange, answer: bytes, verb: str) -> None:
+    """Answer with the outcome of a call, or the result of a publish. Raises Refused when it is none."""
+    refused = refusal(answer)
+    if refused is not None:
+        raise refused
+    result = frames.decode_result(answer)
+    if verb == "publish":
+        await exchange.json(200, bytes(result.data))
         return
-    data = None if answer.data is msgspec.UNSET else answer.data
-    retry_after = None if answer.retry_after is msgspec.UNSET else answer.retry_after
-    await exchange.problem(Refused(answer.code, answer.message, retry_after, data))
+    content: dict[str, Any] = {"data": result.data}
+    if result.outcome is not msgspec.UNSET:
+        content["outcome"] = result.outcome
+    await exchange.json(200, msgspec.json.encode(content))

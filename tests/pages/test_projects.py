@@ -109,12 +109,21 @@ def test_a_key_too_many_is_refused_until_one_is_revoked(page: Client, project: P
 
 
 def test_settings_are_saved(page: Client, project: Project) -> None:
-    form = {"name": "Store", "require_password": "on", "allowed_origins": "https://Shop.example/\n\nhttp://[::1]:8080"}
+    origins = "https://Shop.example/\n\nhttp://[::1]:8080"
+    form = {"name": "Store", "require_password": "on", "allowed_origins": origins, "hold_seconds": "20"}
     page.post(f"/ctx/projects/{project.id}/settings", form)
     project.refresh_from_db()
-    assert (project.name, project.require_password) == ("Store", True)
+    assert (project.name, project.require_password, project.hold_seconds) == ("Store", True, 20)
     assert project.allowed_origins == ["https://shop.example", "http://[::1]:8080"]
     assert "https://shop.example\nhttp://[::1]:8080" in page.get(f"/ctx/projects/{project.id}/settings").text
+
+
+@pytest.mark.parametrize("seconds", ["", "-1", "61", "5.5", "x"])
+def test_calls_are_held_for_0_to_60_seconds(page: Client, project: Project, seconds: str) -> None:
+    answer = page.post(f"/ctx/projects/{project.id}/settings", {"name": "Shop", "hold_seconds": seconds})
+    assert 'class="errorlist"' in answer.text
+    project.refresh_from_db()
+    assert project.hold_seconds == 5
 
 
 @pytest.mark.parametrize(

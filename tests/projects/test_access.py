@@ -38,6 +38,7 @@ def test_settings_say_all_a_relay_must_know(project: Project, charlie: User) -> 
             require_password=False,
             password_digest=digest(project.password),
             allowed_origins=(),
+            hold_seconds=5,
             active_keys=frozenset(project.keys.values_list("id", flat=True)),
         )
     }

@@ -63,7 +63,7 @@ class Scenario:
             self._step(self.peers[step["peer"]], step)
         closed = {step["peer"] for step in self.vector["steps"] if "closes" in step}
         for name, peer in self.peers.items():
-            assert not peer.inbox, "more came than the scenario says"
+            assert peer.left or not peer.inbox, "more came than the scenario says"
             assert name in closed or peer.closed is None, "the relay closed the socket"
 
     def _step(self, peer: Peer, step: dict[str, Json]) -> None:
@@ -72,6 +72,8 @@ class Scenario:
             peer.sends(frame.pop("type"), **frame)
         if "receives" in step:
             self._receive(peer, step["receives"])
+        if step.get("leaves"):
+            peer.leaves()
         if "closes" in step:
             assert peer.closed == step["closes"]["code"]
 

@@ -15,7 +15,7 @@ SCENARIOS = [
     for vector in json.loads(path.read_text())
 ]
 SCENARIO_FIELDS = {"name", "clauses", "peers", "steps", "handshake", "raw"}
-STEP_FIELDS = {"peer", "sends", "receives", "closes", "do", "then"}
+STEP_FIELDS = {"peer", "sends", "receives", "closes", "leaves", "do", "then"}
 
 
 @pytest.mark.parametrize("vector", SCENARIOS)

@@ -282,10 +282,13 @@ ROWS = [
     Row("a reserved channel", front_end({**SUBSCRIBE, "channels": ["$gluer:all"]}), error("forbidden")),
     Row("publishing a reserved channel", back_end({**PUBLISH, "id": "1", "channel": "$gluer"}), error("forbidden")),
     # not served yet
-    Row("to", back_end(call(cmd="mine", to={"session": "s" * 16})), error("bad_frame")),
-    Row("idempotency_key", front_end(call(cmd="calculator:add", idempotency_key="k")), error("bad_frame")),
-    Row("policy", back_end({**REGISTER, "functions": functions("f", policy="first")}), error("bad_frame")),
-    Row("concurrency", back_end({**REGISTER, "functions": functions("f", concurrency=1)}), error("bad_frame")),
+    Row("to of a front end", front_end(call(cmd="mine", to={"session": "s" * 16})), error("forbidden")),
+    Row("to nobody", back_end(call(cmd="mine", to={"session": "s" * 16})), error("no_such_peer")),
+    Row("to without a target", back_end(call(cmd="mine", to={})), error("bad_frame")),
+    Row("empty idempotency_key", front_end(call(cmd="calculator:add", idempotency_key="")), error("bad_frame")),
+    Row("unknown policy", back_end({**REGISTER, "functions": functions("f", policy="best")}), error("bad_frame")),
+    Row("no concurrency", back_end({**REGISTER, "functions": functions("f", concurrency=0)}), error("bad_frame")),
+    Row("front end drains", front_end({"type": "drain", "id": "1"}), error("forbidden")),
     # the hello
     Row("no hello first", stranger({"type": "ping"}), refused(4400, reconnect=False)),
     Row("a call first", stranger(call()), refused(4400)),

@@ -143,6 +143,31 @@ async def test_a_project_that_is_only_renamed_loses_nobody(alice: Shop, bystande
     await assert_works(bystander)
 
 
+async def test_how_long_calls_are_held_changes_within_a_second(alice: Shop, bystander: Peer) -> None:
+    await (await alice.backend("lost:one")).vanish()
+    caller = await alice.frontend()
+    await caller.send("call", id="held", cmd="lost:one")
+    await caller.assert_silent()
+    with within_a_second("how long calls are held"):
+        await change(alice, "change_project", id=alice.id, hold_seconds=0)
+        while not await ends_at_once(caller, "lost:one"):
+            pass
+    await assert_works(bystander)
+
+
+async def ends_at_once(caller: Peer, cmd: str) -> bool:
+    """Whether a call of it is not held."""
+    await caller.send("call", id="now", cmd=cmd)
+    try:
+        async with asyncio.timeout(0.15):
+            await caller.assert_received("error", id="now", code="no_server_online")
+    except TimeoutError:
+        await caller.send("cancel", id="now")
+        await caller.assert_received("error", id="now")
+        return False
+    return True
+
+
 async def test_charlie_is_untouched_by_alices_changes(alice: Shop, charlie: Shop) -> None:
     server, front = await charlie.calculator(), await charlie.frontend()
     await change(alice, "change_project", id=alice.id, require_password=True, allowed_origins=[PAGE])

@@ -45,6 +45,7 @@ def test_a_project_is_made_with_all_its_settings(api: Client, workspace: Workspa
         "name": "Shop",
         "require_password": True,
         "allowed_origins": ["https://a.example"],
+        "hold_seconds": 5,
         "created_at": project.created_at.isoformat().replace("+00:00", "Z"),
     }
     assert project.keys.count() == 2
@@ -53,6 +54,7 @@ def test_a_project_is_made_with_all_its_settings(api: Client, workspace: Workspa
 @pytest.mark.parametrize(
     ("field", "value"),
     [("name", ""), ("name", "x" * 101), ("name", None), ("workspace", 0), ("workspace", "x"), ("require_password", 7),
+     ("hold_seconds", 61), ("hold_seconds", -1), ("hold_seconds", "x"),
      ("allowed_origins", "https://a.example"), ("allowed_origins", ["nonsense"]), ("allowed_origins", [1])],
 )  # fmt: skip
 def test_wrong_fields_are_named(api: Client, workspace: Workspace, field: str, value: object) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from relay.core import frames
@@ -85,6 +86,21 @@ class Peer:
         self.sends("register", id="reg", functions=[{"name": name} for name in names])
         self.assert_received("result", id="reg", data={})
 
+    def offers(self, name: str, **options: object) -> None:
+        """Register one function with options, and see that it is."""
+        self.sends("register", id="reg", functions=[{"name": name, **options}])
+        self.assert_received("result", id="reg", data={})
+
+    def unregisters(self, *names: str) -> None:
+        """Take functions back, and see that it is done."""
+        self.sends("unregister", id="unreg", functions=[{"name": name} for name in names])
+        self.assert_received("result", id="unreg", data={})
+
+    def drains(self) -> None:
+        """Ask for no new calls, and see that none will come."""
+        self.sends("drain", id="drain")
+        self.assert_received("result", id="drain", data={})
+
     def subscribes(self, *channels: str) -> None:
         """Subscribe to channels, and see that it is done."""
         self.sends("subscribe", id="sub", channels=list(channels))
@@ -92,6 +108,12 @@ class Peer:
 
     def calls(self, cmd: str, call_id: str = "c1", **fields: object) -> None:
         self.sends("call", id=call_id, cmd=cmd, **fields)
+
+    def answers(self, reply: object = None, **fields: object) -> Received:
+        """The next frame is a call with these fields; answer it. Returns the call."""
+        call = self.assert_received("call", **fields)
+        self.sends("result", id=call["id"], data=reply)
+        return call
 
     def leaves(self) -> None:
         """Its socket ends."""
@@ -141,6 +163,7 @@ class Project:
         self.public_key, self.private_key = f"{name}-public", f"{name}-private"
         self.keys = {self.public_key: (2 * number, "frontend"), self.private_key: (2 * number + 1, "backend")}
         self.quota = (1_000_000, 0, MIDNIGHT)  # limit, used, reset time
+        self.hold = 5.0  # s
 
     @property
     def tenant(self) -> Tenant:
@@ -170,14 +193,21 @@ class Project:
 class CoreRelay:
     """The hub, a clock by hand, a directory in memory. `slow_directory`: hellos wait for `look_up`."""
 
-    def __init__(self, limits: Limits | None = None, *, slow_directory: bool = False) -> None:
+    def __init__(
+        self,
+        limits: Limits | None = None,
+        *,
+        slow_directory: bool = False,
+        settling: float = 0.0,
+        choose: Callable[[int], int] = lambda below: 0,
+    ) -> None:
         self.limits = limits or Limits()
         self.now = START
         self.wall = MIDNIGHT - 86_400
         self.slow_directory = slow_directory
         self.waiting: deque[tuple[Connection, frames.Hello]] = deque()
         self.peers: list[Peer] = []
-        self.hub = Hub(self.limits, self._authenticate, self.now)
+        self.hub = Hub(self.limits, self._authenticate, self.now, settling=settling, choose=choose)
         self.hub.tick(self.now, self.wall)
         self.alice = Project(self, "alice", 1)
         self.charlie = Project(self, "charlie", 2)
@@ -222,6 +252,7 @@ class CoreRelay:
             connection_id=f"connection-{self.made}",
             session=hello.session or f"session-of-{self.made:08}",
             password_digest=None,
+            hold=project.hold,
         )
         self.hub.admit(connection, admission, self.now)
 

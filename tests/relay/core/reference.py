@@ -193,11 +193,11 @@ class ReferenceProject:
         self.actors.remove(actor)
         self._remove_seats(actor, list(self.functions))
         for call in list(self.in_flight.values()):
-            if call.seat.server is actor:
-                self._fail(call, "callee_lost")
-            elif call.caller is actor:
+            if call.caller is actor:
                 call.seat.server.expects("cancel", id=call.id)
                 self._end(call, "caller_lost")
+            elif call.seat.server is actor:
+                self._fail(call, "callee_lost")
 
     def expire(self, call: ReferenceCall, now: float) -> None:
         """The relay says that its deadline came."""

@@ -131,8 +131,8 @@ def test_one_server_s_unregistering_leaves_the_other(alice: Project) -> None:
 WRONG = {
     "a control character": [{"name": "a\u0001b"}],
     "an empty name": [{"name": ""}],
-    "a policy": [{"name": "x:y", "policy": "first"}],
-    "a concurrency": [{"name": "x:y", "concurrency": 5}],
+    "an unknown policy": [{"name": "x:y", "policy": "best"}],
+    "room for nothing": [{"name": "x:y", "concurrency": 0}],
     "no object": ["x:y"],
     "a description that is no text": [{"name": "x:y", "description": 5}],
 }

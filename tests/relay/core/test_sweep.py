@@ -4,6 +4,8 @@ from relay.core.hub import MOST_ADDRESSES
 from relay.core.limits import Limits
 from tests.relay.core.cast import CoreRelay, Project
 
+AN_HOUR = 3_660.0  # s after which statistics are forgotten, whatever the minute
+
 
 def assert_empty(relay: CoreRelay) -> None:
     hub = relay.hub
@@ -31,6 +33,7 @@ def test_when_all_have_left_and_time_has_passed_nothing_is_kept(relay: CoreRelay
     for peer in relay.peers:
         peer.leaves()
     relay.advances(12)
+    relay.leaps(AN_HOUR)
     relay.hub.take_counts()
     for quota in relay.hub.quotas.values():
         quota.unrecorded = 0  # metering has written them
@@ -45,7 +48,7 @@ def test_who_never_answers_a_ping_leaves_nothing_either(relay: CoreRelay) -> Non
     assert all(peer.closed in (4408, 4409) for peer in relay.peers)
     relay.hub.take_counts()
     relay.hub.quotas[relay.alice.workspace_id].unrecorded = 0
-    relay.leaps(10)
+    relay.leaps(AN_HOUR)
     relay.hub.sweep(relay.now)
     assert_empty(relay)
 

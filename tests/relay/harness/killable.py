@@ -18,7 +18,7 @@ class KillablePeer:
 
     def __init__(self, shop: Shop, log: Path, role: str, **arguments: Any) -> None:
         self.log = log
-        key = shop.private if role == "callee" else shop.public
+        key = shop.public if role == "caller" else shop.private
         with open(log, "wb") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "tests.relay.harness.peer_process"],
@@ -45,6 +45,15 @@ class KillablePeer:
     def freeze(self) -> None:
         """It does nothing any more; its socket still takes what comes."""
         os.kill(self.process.pid, signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """As if nothing had been."""
+        os.kill(self.process.pid, signal.SIGCONT)
+
+    def stop(self) -> int:
+        """SIGTERM, as a process manager does. Returns the exit code."""
+        self.process.terminate()
+        return self.process.wait(20)
 
     def kill(self) -> None:
         """Kill -9."""

@@ -18,6 +18,7 @@ class Load:
     in_flight: int = 20
     made: int = 0
     outcomes: dict[str, list[tuple[str, float]]] = field(default_factory=dict)
+    began: dict[str, float] = field(default_factory=dict)  # when each was made, as time.monotonic does
     stopping: bool = False
     log: Callable[[str, str], object] = lambda id, code: None
 
@@ -39,6 +40,7 @@ class Load:
 
     async def _call(self) -> None:
         self.made += 1
+        self.began[str(self.made)] = time.monotonic()
         await self.caller.send("call", id=str(self.made), cmd=self.cmd, data={"a": self.made, "b": 0})
 
     def _note(self, frame: Frame) -> None:
@@ -54,6 +56,11 @@ class Load:
     def when(self, number: int) -> float:
         """When the `number`th call ended."""
         return sorted(when for notes in self.outcomes.values() for _, when in notes)[number - 1]
+
+    def longest(self, code: str = "result") -> float:
+        """Seconds of the slowest call that ended so."""
+        took = [notes[0][1] - self.began[id] for id, notes in self.outcomes.items() if notes[0][0] == code]
+        return max(took, default=0.0)
 
     def assert_one_outcome_each(self) -> None:
         assert sorted(self.outcomes, key=int) == [str(number) for number in range(1, self.made + 1)]

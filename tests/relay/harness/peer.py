@@ -70,6 +70,12 @@ class Peer:
         await self.assert_received("result", id="register", data={})
         return self
 
+    async def offer(self, name: str, **options: Any) -> "Peer":
+        """Register one function with options."""
+        await self.send("register", id="register", functions=[{"name": name, **options}])
+        await self.assert_received("result", id="register", data={})
+        return self
+
     async def subscribe(self, *channels: str) -> "Peer":
         await self.send("subscribe", id="subscribe", channels=list(channels))
         await self.assert_received("result", id="subscribe", data={channel: {} for channel in channels})
@@ -100,6 +106,10 @@ class Peer:
         """The next frame that is no ping."""
         async with asyncio.timeout(PATIENCE):
             return await self._next()
+
+    async def receive_some_time(self) -> Frame:
+        """The next frame that is no ping, whenever it comes."""
+        return await self._next()
 
     async def _next(self) -> Frame:
         while True:

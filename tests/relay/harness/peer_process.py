@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import signal
 import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -35,7 +36,54 @@ async def caller(peer: Peer, **load: Any) -> None:
     await Load(peer, **load, log=lambda id, code: print(id, code, flush=True)).run()
 
 
-ROLES: dict[str, Callable[..., Coroutine[Any, Any, None]]] = {"callee": callee, "caller": caller}
+class Server:
+    """A callee whose log tells every call it began, finished and was told to stop, by `data.a`. SIGTERM drains it."""
+
+    def __init__(self, peer: Peer, milliseconds: float) -> None:
+        self.peer, self.seconds = peer, milliseconds / 1000
+        self.at_work: dict[str, asyncio.Task[None]] = {}
+        self.drained = asyncio.Event()
+
+    async def run(self, functions: dict[str, Frame]) -> None:
+        specs = [{"name": name, **options} for name, options in functions.items()]
+        await self.peer.send("register", id="register", functions=specs)
+        await self.peer.assert_received("result", id="register")
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, lambda: asyncio.create_task(self.drain()))
+        print("ready", flush=True)
+        while True:
+            frame = await self.peer.receive_some_time()
+            if frame["type"] == "call":
+                self.at_work[frame["id"]] = asyncio.create_task(self.work(frame))
+            elif frame["type"] == "cancel":
+                if task := self.at_work.pop(frame["id"], None):
+                    task.cancel()
+            elif frame.get("id") == "drain":
+                self.drained.set()
+
+    async def work(self, call: Frame) -> None:
+        number = call["data"]["a"]
+        print("began", call["cmd"], number, flush=True)
+        try:
+            await asyncio.sleep(self.seconds)
+        except asyncio.CancelledError:
+            print("stopped", call["cmd"], number, flush=True)
+            return
+        print("finished", call["cmd"], number, flush=True)
+        await self.peer.send("result", id=call["id"], data={"result": number})
+        del self.at_work[call["id"]]
+
+    async def drain(self) -> None:
+        await self.peer.send("drain", id="drain")
+        await self.drained.wait()
+        await asyncio.gather(*self.at_work.values())
+        await self.peer.socket.close()
+
+
+async def server(peer: Peer, functions: dict[str, Frame], milliseconds: float = 5) -> None:
+    await Server(peer, milliseconds).run(functions)
+
+
+ROLES: dict[str, Callable[..., Coroutine[Any, Any, None]]] = {"callee": callee, "server": server, "caller": caller}
 
 
 async def main(role: str, url: str, key: str, **arguments: Any) -> None:

@@ -22,9 +22,10 @@ COMMANDS = {
 
 
 class RelayServer:
-    """`limits` become GLUER_LIMIT_ settings. Started again, it keeps its port and its log."""
+    """`limits` become GLUER_LIMIT_ settings; `settling` s it holds calls of any name (GP-16). Started again, it keeps
+    its port and its log."""
 
-    def __init__(self, home: Home, kind: str = "uvicorn", **limits: int) -> None:
+    def __init__(self, home: Home, kind: str = "uvicorn", *, settling: int = 0, **limits: int) -> None:
         self.home, self.kind = home, kind
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
         self.port: int = self.listener.getsockname()[1]
@@ -32,6 +33,7 @@ class RelayServer:
         self.ws = f"ws://127.0.0.1:{self.port}/v1/ws"
         self.log: Path = home.folder.with_name(f"{home.folder.name}-{self.port}.log")
         self.settings = {f"GLUER_LIMIT_{name.upper()}": str(value) for name, value in limits.items()}
+        self.settings["GLUER_SETTLING"] = str(settling)
 
     def start(self) -> None:
         descriptor = self.listener.fileno()

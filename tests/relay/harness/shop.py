@@ -75,11 +75,19 @@ class Shop:
 
     async def servers(self) -> list[dict[str, Any]]:
         """The connected back ends, as REST shows them."""
+        servers: list[dict[str, Any]] = await self._rest("servers")
+        return servers
+
+    async def calls(self) -> dict[str, int]:
+        """What became of calls in the last hour, as REST shows it."""
+        calls: dict[str, int] = (await self._rest("calls"))["last_hour"]
+        return calls
+
+    async def _rest(self, path: str) -> Any:
         async with http() as client:
-            path = f"{self.relay.http}/api/v1/projects/{self.id}/servers"
-            answer = await client.get(path, headers={"Authorization": f"Bearer {self.token}"})
-            servers: list[dict[str, Any]] = answer.raise_for_status().json()
-            return servers
+            url = f"{self.relay.http}/api/v1/projects/{self.id}/{path}"
+            answer = await client.get(url, headers={"Authorization": f"Bearer {self.token}"})
+            return answer.raise_for_status().json()
 
 
 def http(ip: str = "127.0.0.1") -> httpx.AsyncClient:
