@@ -1,13 +1,14 @@
 // A connection that comes back by itself (GP-2, GP-3). Its rules:
 // 1. It is in one of four states; in each at most one timer runs and at most one link exists.
 // 2. State changes first, timers second, others are told last: whoever is told may call connect() or disconnect().
-// 3. `bye` and the table of close codes say whether to come back; all else does.
+// 3. A connection is believed in while it is heard from. After a sleep only a pong counts: other frames may be older than the sleep.
+// 4. `bye` and the table of close codes say whether to come back; all else does.
 import { backoff } from './backoff.ts';
 import { CLOSE_CODES, OUTCOMES } from './codes.ts';
 import { errorFrom, GluerError, messageOf } from './errors.ts';
 import { encode, welcomeOf, type Frame, type Welcome } from './frames.ts';
 import { Link, type End, type WebSocketLike } from './link.ts';
-import { now, type Timing } from './timing.ts';
+import { now, stopwatch, type Timing } from './timing.ts';
 
 /**
  * `disconnected`: connect() was not called, or disconnect() was, or reconnecting cannot help. `connecting`: on the way to
@@ -46,6 +47,8 @@ export class Connection {
   #silence = 0;
   #heardAt: number | undefined; // undefined until the socket is open
   #welcomedAt = 0;
+  #fences: (() => void)[] = []; // of pings without a pong
+  #asks = 0;
   #notBefore = 0; // the last bye's `after`
 
   constructor(ports: ConnectionPorts, timing: Timing) {
@@ -83,18 +86,28 @@ export class Connection {
     this.#stop(new GluerError('connection_lost', 'disconnect() was called.'), 'left');
   }
 
-  /** Tries again now instead of at the back-off's end; what a bye asked to wait is still waited. */
+  /**
+   * Tries again now instead of at the back-off's end; what a bye asked to wait is still waited. Of a connection that
+   * stands, asks the relay whether it is there.
+   */
   hurry(): void {
-    if (this.state === 'disconnected' || this.#link) return;
-    this.#after(Math.max(0, this.#notBefore - now()), () => { this.#open(); });
+    if (this.state === 'connected') this.#ask();
+    else if (this.state !== 'disconnected' && !this.#link) this.#after(Math.max(0, this.#notBefore - now()), () => { this.#open(); });
   }
 
   write(text: string): void {
     this.#link?.write(text);
   }
 
+  /** Calls back when the relay has read all that is written so far: pings are answered in order. */
+  fence(passed: () => void): void {
+    this.#fences.push(passed);
+    this.write('{"type":"ping"}');
+  }
+
   #open(): void {
     this.#heardAt = undefined;
+    this.#fences = [];
     try {
       const link: Link = new Link(this.#ports.socket(), {
         opened: () => { this.#opened(); },
@@ -121,24 +134,43 @@ export class Connection {
     if (frame.type === 'ping') this.write('{"type":"pong"}');
     else if (frame.type === 'welcome') this.#welcomed(welcomeOf(frame));
     else if (frame.type === 'bye') this.#link?.end({ bye: frame });
-    else if (frame.type !== 'pong') this.#ports.received(frame);
+    else if (frame.type === 'pong') this.#fences.shift()?.();
+    else this.#ports.received(frame);
   }
 
   #welcomed(welcome: Welcome): void {
     this.state = 'connected';
     this.#welcomedAt = now();
     this.#silence = welcome.ping * 1_000 + this.#timing.grace;
-    this.#after(this.#silence, () => { this.#listen(); });
+    this.#watch();
     this.#standing.resolve(welcome);
     this.#ports.welcomed(welcome);
   }
 
-  /** Ends a link that nothing was heard from for ping + 8 s (GP-3). */
-  #listen(again = false): void {
-    const silent = now() - (this.#heardAt ?? 0);
-    if (silent < this.#silence) this.#after(this.#silence - silent, () => { this.#listen(); });
-    else if (silent > this.#silence + this.#timing.late && !again) this.#after(this.#timing.late, () => { this.#listen(true); });
-    else this.#link?.end({ message: 'Nothing was heard from the relay.' });
+  /** Ends a link that nothing was heard from for ping + 8 s (GP-3), and asks after a sleep. */
+  #watch(): void {
+    const left = this.#silence - now() + (this.#heardAt ?? 0);
+    this.#noticing(Math.min(left, this.#timing.watch), (late) => {
+      if (late) this.#ask();
+      else if (now() - (this.#heardAt ?? 0) < this.#silence) this.#watch();
+      else this.#link?.end({ message: 'Nothing was heard from the relay.' });
+    });
+  }
+
+  /** Asks the relay whether it is still there; only the answer to the latest question counts. */
+  #ask(): void {
+    const ask = ++this.#asks;
+    this.fence(() => { if (ask === this.#asks) this.#watch(); });
+    this.#noticing(this.#timing.answer, (late) => {
+      if (late) this.#ask();
+      else this.#link?.end({ message: 'The relay did not answer.' });
+    });
+  }
+
+  /** Runs after some ms; `late` says that more time went by than the timer saw. */
+  #noticing(ms: number, run: (late: boolean) => void): void {
+    const passed = stopwatch();
+    this.#after(ms, () => { run(passed() > ms + this.#timing.late); });
   }
 
   #ended(end: End): void {

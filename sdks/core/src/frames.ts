@@ -35,7 +35,7 @@ export const DEFAULT_FRAME_LIMIT = 1_048_576;
 
 const LONGEST_PING = 600; // s; a relay that says more would be missed for too long
 
-/** The frame as text. `data` is JSON text already, so that a payload is encoded once. */
+/** The frame as text, without fields that are undefined. `data` is JSON text already, so that a payload is encoded once. */
 export function encode(head: Frame, data?: string): string {
   const text = JSON.stringify(head);
   return data === undefined ? text : `${text.slice(0, -1)},"data":${data}}`;

@@ -5,9 +5,9 @@ const NAME_LENGTH = 128;
 const UNSPEAKABLE = /[\p{Cc}\p{Cs}]/u; // control characters and lone surrogates
 
 /** The name, when it is one (GP-50); raises `invalid_arguments` otherwise. */
-export function checkName(what: string, name: unknown): string {
-  if (typeof name !== 'string' || name === '' || name.length > 2 * NAME_LENGTH || Array.from(name).length > NAME_LENGTH)
-    throw mistake(`A ${what} is a string of 1 to ${String(NAME_LENGTH)} characters.`);
+export function checkName(what: string, name: unknown, longest = NAME_LENGTH): string {
+  if (typeof name !== 'string' || name === '' || name.length > 2 * longest || Array.from(name).length > longest)
+    throw mistake(`A ${what} is a string of 1 to ${String(longest)} characters.`);
   if (UNSPEAKABLE.test(name)) throw mistake(`A ${what} holds no control characters and no lone surrogates.`);
   return name;
 }

@@ -1,4 +1,5 @@
 import { checkUrl, DEFAULT_URL, socketAddress, urlOfEnvironment } from './address.ts';
+import { Callee, type CalleePorts } from './callee.ts';
 import { Connection, type ConnectionState } from './connection.ts';
 import { errorFrom, GluerError } from './errors.ts';
 import { Events, type ErrorDetail } from './events.ts';
@@ -84,9 +85,9 @@ export class Peer {
     this.connection.disconnect();
   }
 
-  /** Rejects with the call's outcome, or with `invalid_arguments`. */
-  async call(cmd: string, data: unknown, timeout?: number | CallOptions): Promise<Reply> {
-    return this.request({ type: 'call', cmd: checkName('command', cmd) }, payload(data), callOptions(timeout));
+  /** Rejects with the call's outcome, or with `invalid_arguments`. `fields`: what else its frame says. */
+  async call(cmd: string, data: unknown, timeout?: number | CallOptions, fields: object = {}): Promise<Reply> {
+    return this.request({ type: 'call', cmd: checkName('command', cmd), ...fields }, payload(data), callOptions(timeout));
   }
 
   /** Makes an answered request; `data` is JSON text. */
@@ -96,11 +97,22 @@ export class Peer {
   }
 
   /** A send has no outcome: what becomes of it is an `error` event at most. */
-  send(cmd: string, data: unknown): void {
+  send(cmd: string, data: unknown, fields: object = {}): void {
     const text = payload(data);
-    const head = { type: 'send', cmd: checkName('command', cmd) };
+    const head = { type: 'send', cmd: checkName('command', cmd), ...fields };
     this.#flush();
     this.requests.send(head, text).catch((error: unknown) => { this.complain(error as GluerError, { type: 'send', cmd }); });
+  }
+
+  /** What runs the functions that others call on this client. */
+  callee(perform: CalleePorts['perform']): Callee {
+    const { connection, requests } = this;
+    return new Callee({
+      get frameLimit() { return requests.frameLimit; },
+      perform,
+      write: (text) => { connection.write(text); },
+      failed: (error, cmd, thrown) => { this.complain(error, cmd, thrown); },
+    });
   }
 
   /** Raises the `error` event. */
@@ -151,7 +163,7 @@ export class Peer {
   #hello(): Frame {
     const { key, password, name } = this.settings;
     const session = this.#parts.session(this.project);
-    return { type: 'hello', key, ...(password ? { password } : {}), session, ...(name ? { name } : {}), sdk: this.#parts.sdk };
+    return { type: 'hello', key, password, session, name, sdk: this.#parts.sdk };
   }
 
   #onWelcome(welcome: Welcome): void {

@@ -1,6 +1,7 @@
 // The client's own requests (GP-10). Its rules:
 // 1. A request is settled exactly once: by its answer, its deadline, its cancelling, or its connection's end.
-// 2. Once written it is never written again; not yet written it waits for a connection until its deadline.
+// 2. Once written it is never written again, except a call with an idempotency key, on the next connection. What is to be
+//    written waits for a connection until its deadline.
 // 3. Requests are written in the order in which they were made.
 import { GluerError, errorFrom, mistake } from './errors.ts';
 import { DEFAULT_FRAME_LIMIT, bytesOver, encode, type Frame } from './frames.ts';
@@ -22,6 +23,11 @@ export interface CallOptions {
   signal?: AbortSignal | undefined;
   /** Gets what the function reports before its answer, in order. */
   onProgress?: ((data: unknown) => void) | undefined;
+  /**
+   * 1 to 256 visible ASCII characters: of all calls with this key (of this session, function and data, within 10 minutes)
+   * the function runs for one, and all get its outcome (GP-1A). So the SDK sends the call again after a reconnect.
+   */
+  idempotencyKey?: string | undefined;
 }
 
 /** Where requests are written. */
@@ -40,20 +46,28 @@ const LONGEST_TIMEOUT = 2 ** 31 - 1_001; // ms; timers overflow above it
 export const GRACE = 250;
 const MOST_OPEN = 10_000; // requests without an outcome
 const MOST_WAITING = 1_000; // requests that wait for a connection
-const MOST_BYTES = 16 * 1_048_576; // payload that waits for a connection, or for the network
+const MOST_BYTES = 16 * 1_048_576; // payload that may be written yet, or waits for the network
+const KEY = /^[!-~]{1,256}$/; // what an HTTP header can carry too
 
 /** A `call` is answered; a `send` is settled by being written; a `state` (subscribe, register) may be written right behind the hello. */
 type Kind = 'call' | 'send' | 'state';
 
 interface Request {
+  readonly id: string;
   readonly head: Frame;
-  readonly data: string | undefined;
+  /** Kept as long as it may be written. */
+  data: string | undefined;
   readonly kind: Kind;
   readonly deadline: number;
   readonly resolve: (reply: Reply) => void;
   readonly reject: (error: GluerError) => void;
   readonly onProgress: CallOptions['onProgress'];
+  /** Whether it may be written again. */
+  readonly repeatable: boolean;
+  /** On this connection. */
   written: boolean;
+  /** On any connection. */
+  sent: boolean;
   timer: ReturnType<typeof setTimeout>;
   /** Stops listening to the caller's signal. */
   release: (() => void) | undefined;
@@ -65,7 +79,7 @@ export class Requests {
   readonly #outlet: Outlet;
   readonly #open = new Map<string, Request>();
   readonly #waiting = new Map<string, Request>();
-  #waitingBytes = 0;
+  #keptBytes = 0;
   #count = 0;
   #stopped: GluerError | undefined;
 
@@ -84,8 +98,8 @@ export class Requests {
   }
 
   /** Makes a request that tells the relay a state of this connection, while it is open. */
-  tell(head: Frame): Promise<Reply> {
-    return this.#make('state', head, undefined, {});
+  tell(head: Frame, timeout?: number): Promise<Reply> {
+    return this.#make('state', head, undefined, { timeout });
   }
 
   /** Takes an answer of the relay; what answers nothing is dropped. */
@@ -102,17 +116,21 @@ export class Requests {
     for (const request of [...this.#waiting.values()]) this.#write(request);
   }
 
-  /** The connection ended: nobody knows what became of what was written (GP-10). */
+  /** The connection ended: nobody knows what became of what was written (GP-10). What may be repeated waits for the next one. */
   lose(reason: GluerError): void {
-    const error = new GluerError('connection_lost', reason.message);
-    for (const request of [...this.#open.values()]) if (request.written) this.#settle(request).reject(error);
+    for (const request of [...this.#open.values()]) {
+      if (!request.written) continue;
+      request.written = false;
+      if (request.repeatable && this.#waiting.size < MOST_WAITING) this.#waiting.set(request.id, request);
+      else this.#settle(request).reject(new GluerError('connection_lost', reason.message));
+    }
   }
 
   /** No connection will come: all requests end, and new ones are refused until start(). */
   stop(error: GluerError): void {
     this.#stopped = error;
-    this.lose(error);
-    for (const request of [...this.#open.values()]) this.#settle(request).reject(error);
+    const lost = new GluerError('connection_lost', error.message);
+    for (const request of [...this.#open.values()]) this.#settle(request).reject(request.sent ? lost : error);
   }
 
   /** New requests may wait for a connection again. */
@@ -123,32 +141,36 @@ export class Requests {
   #make(kind: Kind, head: Frame, data: string | undefined, options: CallOptions): Promise<Reply> {
     return new Promise((resolve, reject) => {
       const timeout = checkTimeout(options.timeout);
+      const repeatable = checkKey(options.idempotencyKey) !== undefined;
       if (this.#stopped) throw this.#stopped;
       if (options.signal?.aborted) throw new GluerError('cancelled');
-      if (kind !== 'state') this.#checkRoom(data);
+      if (kind !== 'state') this.#checkRoom(data, repeatable);
       const id = (++this.#count).toString(36);
       const { type, ...fields } = head;
       const request: Request = {
-        head: { type, id, ...fields }, data, kind, resolve, reject, deadline: now() + timeout, written: false,
-        onProgress: options.onProgress, timer: setTimeout(() => { this.#due(request); }, timeout), release: undefined,
+        id, head: { type, id, ...fields, idempotency_key: options.idempotencyKey }, data, kind, repeatable, resolve, reject,
+        deadline: now() + timeout, timer: setTimeout(() => { this.#due(request); }, timeout),
+        onProgress: options.onProgress, written: false, sent: false, release: undefined,
       };
       this.#listenTo(options.signal, request);
-      this.#admit(id, request);
+      this.#admit(request);
     });
   }
 
-  #checkRoom(data = ''): void {
+  #checkRoom(data = '', repeatable: boolean): void {
     if (this.#open.size >= MOST_OPEN) throw new GluerError('rate_limited', `${String(MOST_OPEN)} requests are without an outcome: wait for some of them.`);
     if (this.#outlet.ready) {
       if (this.#outlet.buffered > MOST_BYTES) throw new GluerError('relay_unavailable', 'The network is slower than what is sent: send less.');
-    } else if (this.#waiting.size >= MOST_WAITING || this.#waitingBytes + data.length > MOST_BYTES)
-      throw new GluerError('relay_unavailable', 'Too much already waits for the connection: call connect(), or wait for its connection event.');
+    }
+    const kept = repeatable || !this.#outlet.ready;
+    if (kept && (this.#waiting.size >= MOST_WAITING || this.#keptBytes + data.length > MOST_BYTES))
+      throw new GluerError('relay_unavailable', 'Too much waits for the connection: call connect(), or wait for its event.');
   }
 
-  #admit(id: string, request: Request): void {
-    this.#open.set(id, request);
-    this.#waiting.set(id, request);
-    this.#waitingBytes += request.data?.length ?? 0;
+  #admit(request: Request): void {
+    this.#open.set(request.id, request);
+    this.#waiting.set(request.id, request);
+    this.#keptBytes += request.data?.length ?? 0;
     if (request.kind === 'state' ? this.#outlet.open : this.#outlet.ready) this.#write(request);
   }
 
@@ -160,8 +182,9 @@ export class Requests {
       this.#settle(request).reject(new GluerError('payload_too_large', { message, data: { limit: this.frameLimit } }));
       return;
     }
-    this.#leaveQueue(request);
-    request.written = true;
+    this.#waiting.delete(request.id);
+    request.written = request.sent = true;
+    if (!request.repeatable) this.#forget(request);
     this.#outlet.write(text);
     if (request.kind === 'send') this.#settle(request).resolve({ data: null });
   }
@@ -171,13 +194,14 @@ export class Requests {
     return encode(kind === 'send' ? { ...head, id: undefined } : head, data);
   }
 
-  /** The deadline has come: a written request gets a little longer, for the relay's own outcome. */
-  #due(request: Request): void {
-    if (request.written && now() < request.deadline + GRACE - 1) {
-      request.timer = setTimeout(() => { this.#due(request); }, GRACE);
+  /** The deadline has come, or is over since a sleep: a written request gets a little longer, for the relay's own outcome. */
+  #due(request: Request, graced = false): void {
+    const left = request.deadline - now();
+    if (left > 1 || (request.written && !graced)) {
+      request.timer = setTimeout(() => { this.#due(request, left <= 1); }, left > 1 ? left : GRACE);
       return;
     }
-    const message = request.written ? 'No answer came before the deadline.' : 'No connection stood before the deadline.';
+    const message = request.sent ? 'No answer came before the deadline.' : 'No connection stood before the deadline.';
     this.#settle(request).reject(new GluerError('deadline_exceeded', message));
   }
 
@@ -189,21 +213,31 @@ export class Requests {
   }
 
   #cancel(request: Request): void {
-    if (request.written) this.#outlet.write(encode({ type: 'cancel', id: request.head['id'] }));
+    if (request.written) this.#outlet.write(encode({ type: 'cancel', id: request.id }));
     this.#settle(request).reject(new GluerError('cancelled'));
   }
 
   #settle(request: Request): Request {
-    this.#open.delete(request.head['id'] as string);
-    this.#leaveQueue(request);
+    this.#open.delete(request.id);
+    this.#waiting.delete(request.id);
+    this.#forget(request);
     clearTimeout(request.timer);
     request.release?.();
     return request;
   }
 
-  #leaveQueue(request: Request): void {
-    if (this.#waiting.delete(request.head['id'] as string)) this.#waitingBytes -= request.data?.length ?? 0;
+  #forget(request: Request): void {
+    this.#keptBytes -= request.data?.length ?? 0;
+    request.data = undefined;
   }
+}
+
+
+/** The idempotency key, when there is one; raises `invalid_arguments` for one that the relay or HTTP would not take. */
+export function checkKey(key: unknown): string | undefined {
+  if (key !== undefined && !(typeof key === 'string' && KEY.test(key)))
+    throw mistake('An idempotencyKey is a string of 1 to 256 visible ASCII characters.');
+  return key;
 }
 
 /** The deadline, when the protocol takes it (GP-51); raises `invalid_arguments` otherwise. */

@@ -11,8 +11,8 @@ export interface RosterPorts {
   failed(error: GluerError, head: Frame): void;
 }
 
-const BATCH = 250; // names in one frame: far below its limit of bytes
-const MOST_NAMES = 2_000; // with two rosters 16 frames behind a hello, of the 64 that the relay takes
+const BATCH = 200; // names in one frame: below its limit of bytes, whatever is said of them
+const MOST_NAMES = 2_000; // with two rosters 20 frames behind a hello, of the 64 that the relay takes
 const RETRY: Backoff = { least: 1_000, most: 30_000 }; // ms before names are offered again that the relay could not take just now
 
 /**
@@ -41,10 +41,11 @@ export class Roster {
     return this.#names.size >= MOST_NAMES;
   }
 
-  add(name: string): void {
-    if (this.#names.has(name)) return;
+  /** `anew`: what the relay has to know of the name has changed. */
+  add(name: string, anew = false): void {
+    if (this.#names.has(name) && !anew) return;
     this.#names.add(name);
-    if (!this.#stale.delete(name)) this.#fresh.add(name);
+    if (!this.#stale.delete(name) || anew) this.#fresh.add(name);
     this.#schedule();
   }
 

@@ -1,4 +1,4 @@
-import { BACKEND_BACKOFF, FRONTEND_BACKOFF, type Backoff } from './backoff.ts';
+import type { Backoff } from './backoff.ts';
 import type { Kind } from './keys.ts';
 
 /** The connection's times, ms. No public option: the protocol sets them, and tests shorten them. */
@@ -10,17 +10,26 @@ export interface Timing {
   readonly grace: number;
   /** A connection that stood so long was good: the next back-off starts from its beginning. */
   readonly stable: number;
-  /** A silence noticed so late says that this program was held up: it reads its sockets first, then judges. */
+  /** Between two looks after a connection that stands. */
+  readonly watch: number;
+  /** A timer so late says that this computer slept, or that this program was held up. */
   readonly late: number;
+  /** For the relay's answer when it is asked whether it is still there. */
+  readonly answer: number;
 }
 
 /** The times of the protocol, for a kind of peer. */
-export function timingOf(kind: Kind): Timing {
-  const range = kind === 'frontend' ? FRONTEND_BACKOFF : BACKEND_BACKOFF;
-  return { backoff: range, handshake: 10_000, grace: 8_000, stable: 5_000, late: 500 };
+export function timingOf({ backoff }: Kind): Timing {
+  return { backoff, handshake: 10_000, grace: 8_000, stable: 5_000, watch: 5_000, late: 2_000, answer: 5_000 };
 }
 
 /** Now, ms, by a clock that never jumps. */
 export function now(): number {
   return performance.now();
+}
+
+/** Gives the ms since its start, by the clock that went further: a steady one may stand still while the computer sleeps. */
+export function stopwatch(): () => number {
+  const [wall, steady] = [Date.now(), now()];
+  return () => Math.max(Date.now() - wall, now() - steady);
 }

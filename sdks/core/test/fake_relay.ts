@@ -37,6 +37,10 @@ export class Guest {
   readonly url: string;
   readonly protocol: string;
   closed: number | undefined;
+  /** How many pings came; they are no frames that receives() gives out. */
+  pings = 0;
+  /** Whether pings are answered. */
+  answersPings = true;
   readonly #socket: WebSocket;
   #read = 0;
 
@@ -44,7 +48,11 @@ export class Guest {
     this.#socket = socket;
     this.url = url;
     this.protocol = socket.protocol;
-    socket.on('message', (data: Buffer) => { this.frames.push(JSON.parse(data.toString()) as Fields); });
+    socket.on('message', (data: Buffer) => {
+      const frame = JSON.parse(data.toString()) as Fields;
+      if (frame['type'] === 'ping') this.#answerPing();
+      else this.frames.push(frame);
+    });
     socket.on('close', (code) => { this.closed = code; });
     socket.on('error', () => undefined);
   }
@@ -68,6 +76,11 @@ export class Guest {
 
   sendsText(text: string | Buffer): void {
     this.#socket.send(text);
+  }
+
+  #answerPing(): void {
+    this.pings++;
+    if (this.answersPings) this.sends({ type: 'pong' });
   }
 
   /** Answers a request. */

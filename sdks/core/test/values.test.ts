@@ -2,7 +2,7 @@ import { afterEach, expect, test, vi } from 'vitest';
 import { callAddress, checkUrl, socketAddress, urlOfEnvironment } from '../src/address.ts';
 import { errorFrom, GluerError, messageOf } from '../src/errors.ts';
 import { bytesOver, decode, encode, payload, welcomeOf } from '../src/frames.ts';
-import { projectOf } from '../src/keys.ts';
+import { BACKEND, FRONTEND, projectOf } from '../src/keys.ts';
 import { checkChannel, checkName } from '../src/names.ts';
 import { checkSession, newSession } from '../src/session.ts';
 import { PRIVATE_KEY, PUBLIC_KEY } from './fake_relay.ts';
@@ -10,20 +10,20 @@ import { PRIVATE_KEY, PUBLIC_KEY } from './fake_relay.ts';
 afterEach(() => vi.unstubAllEnvs());
 
 test('a key names its project', () => {
-  expect(projectOf(PUBLIC_KEY, 'frontend')).toBe('abcdefghijkl');
-  expect(projectOf(PRIVATE_KEY, 'backend')).toBe('abcdefghijkl');
+  expect(projectOf(PUBLIC_KEY, FRONTEND)).toBe('abcdefghijkl');
+  expect(projectOf(PRIVATE_KEY, BACKEND)).toBe('abcdefghijkl');
 });
 
 test('the other kind of key is refused with what to do, and is not shown', () => {
-  const front = thrown(() => projectOf(PRIVATE_KEY, 'frontend'));
-  const back = thrown(() => projectOf(PUBLIC_KEY, 'backend'));
+  const front = thrown(() => projectOf(PRIVATE_KEY, FRONTEND));
+  const back = thrown(() => projectOf(PUBLIC_KEY, BACKEND));
   expect(front).toMatchObject({ code: 'invalid_arguments', message: expect.stringMatching(/private key.*revoke it.*public key/) });
   expect(back).toMatchObject({ code: 'invalid_arguments', message: expect.stringMatching(/public key.*copy it from the project's page/) });
   expect(`${front.message} ${back.message}`).not.toMatch(/gluer_\w+_\w+_/);
 });
 
 test.each(['YOUR_PUBLIC_KEY', '', undefined, null, 5, 'gluer_pub_x', 'gluer_pub_a_b_c'])('%j is no key', (key) => {
-  expect(() => projectOf(key, 'frontend')).toThrow(/public key/);
+  expect(() => projectOf(key, FRONTEND)).toThrow(/public key/);
 });
 
 test('addresses are made of the URL, by WebSocket and by HTTP', () => {

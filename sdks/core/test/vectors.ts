@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import { expect } from 'vitest';
+import type { Context, Handler } from '../src/context.ts';
 import { FakeRelay, PRIVATE_KEY, PUBLIC_KEY, until, type Fields, type Guest } from './fake_relay.ts';
 
 export interface Step {
@@ -10,6 +11,7 @@ export interface Step {
   sends?: Fields;
   receives?: Fields;
   closes?: { code: number };
+  leaves?: true;
   then?: { resolves?: unknown; rejects?: Fields; event?: [string, ...unknown[]] };
 }
 
@@ -29,6 +31,19 @@ export interface Driver {
   /** What the SDK's user has seen so far. */
   readonly events: unknown[][];
   disconnect(): void;
+}
+
+/** A function that does what the vector says, and notes what befalls it. */
+export function handlerOf(events: unknown[][], cmd: string, does: Fields): Handler {
+  return (data: unknown, context: Context): unknown => {
+    events.push(['called', cmd, data]);
+    context.signal.addEventListener('abort', () => events.push(['aborted', cmd]));
+    for (const each of (does['progress'] ?? []) as unknown[]) context.progress(each);
+    if (does['throws']) throw Object.assign(new Error(), does['throws']);
+    if (does['waits']) return new Promise(() => undefined);
+    if (does['outcome']) context.outcome = does['outcome'] as string;
+    return does['returns'];
+  };
 }
 
 const FOLDER = new URL('../../../protocol/vectors/', import.meta.url);
@@ -77,7 +92,7 @@ class Run {
     await standing;
   }
 
-  async step({ do: performed, sends, receives, closes, then }: Step): Promise<void> {
+  async step({ do: performed, sends, receives, closes, leaves, then }: Step): Promise<void> {
     const outcome = performed && this.#perform(performed, sends);
     if (sends) {
       this.#guest ??= await this.#relay.meets();
@@ -85,8 +100,9 @@ class Run {
       this.#match(sends, frame);
       if (outcome instanceof Promise) this.#promises.set(frame['id'], outcome);
     }
-    if (receives) this.#guest!.sends(this.#filled(receives));
+    if (receives) this.#guest!.sends(this.#filled(receives) as Fields);
     if (closes) this.#guest!.closes(closes.code);
+    if (leaves) await until('the end of the connection', () => this.#guest?.closed !== undefined);
     if (then) await this.#check(then, receives);
   }
 
@@ -95,25 +111,40 @@ class Run {
   }
 
   #perform([method, ...args]: [string, ...unknown[]], sends: Fields | undefined): unknown {
-    const key = method === 'connect' && args.length === 0 ? [this.#values.get(String(sends?.['key']))] : args;
-    const outcome = this.#driver.perform(method, key);
+    const filled = method === 'connect' && args.length === 0 ? [this.#values.get(String(sends?.['key']))] : (this.#filled(args) as unknown[]);
+    const outcome = this.#driver.perform(method, filled);
     if (outcome instanceof Promise) outcome.catch(() => undefined);
     if (method === 'connect') this.#connecting = outcome as Promise<unknown>;
     return outcome;
   }
 
   async #check({ resolves, rejects, event }: NonNullable<Step['then']>, receives: Fields | undefined): Promise<void> {
-    const promise = this.#promises.get(this.#filled(receives ?? {})['id']) ?? this.#connecting;
-    if (resolves !== undefined) expect(await promise).toMatchObject(this.#filled(resolves as Fields));
+    const promise = this.#promises.get((this.#filled(receives ?? {}) as Fields)['id']) ?? this.#connecting;
+    if (resolves !== undefined) expect(await promise).toMatchObject(this.#filled(resolves) as Fields);
     if (rejects) await expect(promise).rejects.toMatchObject(rejects);
     if (event) await until(`the event ${JSON.stringify(event)}`, () => this.#driver.events.some((seen) => alike(event, seen)));
   }
 
   #match(expected: Fields, frame: Fields): void {
     for (const [field, value] of Object.entries(expected)) {
-      if (typeof value === 'string' && value.startsWith('$')) this.#bind(value, frame[field]);
-      else expect(frame[field], `the field ${field} of ${JSON.stringify(frame)}`).toEqual(value);
+      this.#learn(value, frame[field]);
+      expect(this.#known(value, frame[field]), `the field ${field} of ${JSON.stringify(frame)}`).toEqual(frame[field]);
     }
+  }
+
+  /** Binds the variables of the value, at any depth. */
+  #learn(value: unknown, seen: unknown): void {
+    if (isVariable(value)) this.#bind(value, seen);
+    else if (typeof value === 'object' && value !== null)
+      for (const [field, each] of Object.entries(value)) this.#learn(each, (seen as Fields | undefined)?.[field]);
+  }
+
+  /** The value with what its variables stand for; `$any` stands for what was seen. */
+  #known(value: unknown, seen: unknown): unknown {
+    if (isVariable(value)) return value === '$any' ? seen : this.#values.get(value);
+    if (Array.isArray(value)) return value.map((each, index) => this.#known(each, (seen as unknown[] | undefined)?.[index]));
+    if (typeof value !== 'object' || value === null) return value;
+    return Object.fromEntries(Object.entries(value).map(([field, each]) => [field, this.#known(each, (seen as Fields | undefined)?.[field])]));
   }
 
   #bind(variable: string, value: unknown): void {
@@ -123,9 +154,12 @@ class Run {
     else this.#values.set(variable, value);
   }
 
-  /** The frame with its variables' values; fresh ones where they have none. */
-  #filled(frame: Fields): Fields {
-    return Object.fromEntries(Object.entries(frame).map(([field, value]) => [field, typeof value === 'string' && value.startsWith('$') ? this.#value(field, value) : (value as unknown)]));
+  /** The value with what its variables stand for, at any depth; something fresh where they stand for nothing yet. */
+  #filled(value: unknown, field = 'value'): unknown {
+    if (isVariable(value)) return this.#value(field, value);
+    if (Array.isArray(value)) return value.map((each) => this.#filled(each));
+    if (typeof value !== 'object' || value === null) return value;
+    return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, this.#filled(each, name)]));
   }
 
   #value(field: string, variable: string): unknown {
@@ -134,6 +168,10 @@ class Run {
     if (!this.#values.has(variable)) this.#values.set(variable, fresh);
     return this.#values.get(variable);
   }
+}
+
+function isVariable(value: unknown): value is string {
+  return typeof value === 'string' && value.startsWith('$');
 }
 
 const FRESH: Fields = { timeout: 30_000, header: {}, limits: { frame: 1_048_576, timeout: 300_000, in_flight: 1_000, rate: 1_000 } };

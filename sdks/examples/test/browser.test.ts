@@ -20,11 +20,18 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  const ended = new Promise((resolve) => chromium?.once('exit', resolve));
-  if (chromium?.kill('SIGKILL')) await ended;
+  if (chromium) await killed(chromium);
   await relay.stop();
-  rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+  rmSync(profile, { recursive: true, force: true, maxRetries: 10 });
 });
+
+/** Ends the browser and the processes that it started: they write into the profile as long as they live. */
+async function killed(browser: ChildProcess): Promise<void> {
+  const ended = new Promise((resolve) => browser.once('exit', resolve));
+  if (browser.exitCode === null && browser.pid !== undefined) process.kill(-browser.pid, 'SIGKILL');
+  else return;
+  await ended;
+}
 
 /** Opens a page of the relay's own origin that runs the code behind the SDK. */
 function browse(code: string): void {
@@ -32,7 +39,7 @@ function browse(code: string): void {
   relay.http = ({ path }) => path === '/gluer.js'
     ? { status: 200, headers: { 'Content-Type': 'text/javascript' }, body: readFileSync(SCRIPT, 'utf8') }
     : { status: 200, headers: { 'Content-Type': 'text/html' }, body: page };
-  chromium = spawn('chromium', [...CHROMIUM, `--user-data-dir=${profile}`, `${relay.url.replace('ws:', 'http:')}/`], { stdio: 'ignore' });
+  chromium = spawn('chromium', [...CHROMIUM, `--user-data-dir=${profile}`, `${relay.url.replace('ws:', 'http:')}/`], { stdio: 'ignore', detached: true });
 }
 
 test('a reload keeps the session, and a tab opened from the page has another one', async () => {

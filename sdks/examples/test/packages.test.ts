@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createContext, runInContext } from 'node:vm';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { FakeRelay, PRIVATE_KEY, PUBLIC_KEY, until } from '../../core/test/fake_relay.ts';
+import { FakeRelay, PRIVATE_KEY, PUBLIC_KEY, until, type Guest } from '../../core/test/fake_relay.ts';
 
 const SDKS = new URL('../../', import.meta.url).pathname;
 const project = mkdtempSync(join(tmpdir(), 'gluer-project-'));
@@ -33,8 +33,16 @@ afterEach(async () => {
   await relay.stop();
 });
 
+interface Program {
+  out: () => string;
+  /** The exit code; undefined while it runs, null when a signal ended it. */
+  code: () => number | null | undefined;
+  signal: () => NodeJS.Signals | undefined;
+  kill: (signal: NodeJS.Signals) => void;
+}
+
 /** Runs a program in the project; what it printed, and how it ended. */
-function run(name: string, text: string, env: Record<string, string> = {}): { out: () => string; code: () => number | null | undefined } {
+function run(name: string, text: string, env: Record<string, string> = {}): Program {
   writeFileSync(join(project, name), text);
   const child = spawn(process.execPath, ['--experimental-websocket', name], { cwd: project, env: { ...process.env, GLUER_URL: relay.url, ...env } });
   running.push(child);
@@ -42,8 +50,9 @@ function run(name: string, text: string, env: Record<string, string> = {}): { ou
   let code: number | null | undefined;
   child.stdout.on('data', (chunk) => { out += String(chunk); });
   child.stderr.on('data', (chunk) => { out += String(chunk); });
-  child.on('exit', (status) => { code = status; });
-  return { out: () => out, code: () => code };
+  let signal: NodeJS.Signals | undefined;
+  child.on('exit', (status, by) => { code = status; signal = by ?? undefined; });
+  return { out: () => out, code: () => code, signal: () => signal, kill: (with_) => { child.kill(with_); } };
 }
 
 const verbatim = (name: string): string =>
@@ -100,7 +109,7 @@ test('the script build makes one global, gluer', () => {
   const context = createContext({});
   runInContext(readFileSync(join(project, 'node_modules', 'gluer-js', 'dist', 'gluer-js.umd.js'), 'utf8'), context);
   const gluer = (context as { gluer?: Record<string, unknown> }).gluer!;
-  for (const method of ['setup', 'connect', 'disconnect', 'addEventListener', 'send', 'sendMsg', 'sendMsgSync', 'sendHttp', 'subscribe', 'unsubscribe', 'setContextItem', 'deleteContextItem', 'createClient'])
+  for (const method of ['setup', 'connect', 'disconnect', 'addEventListener', 'send', 'sendMsg', 'sendMsgSync', 'call', 'on', 'off', 'sendHttp', 'subscribe', 'unsubscribe', 'setContextItem', 'deleteContextItem', 'createClient'])
     expect(gluer[method], method).toBeTypeOf('function');
 });
 
@@ -125,6 +134,8 @@ test('a program lives while it is connected, and ends after disconnect()', async
   await new Promise((resolve) => setTimeout(resolve, 300));
   expect(program.code()).toBeUndefined();
   guest.sends({ type: 'call', id: 'k1', cmd: 'a:stop', data: {}, timeout: 1, header: {} });
+  await guest.receives('result');
+  guest.results(await guest.receives('drain'));
   await until('its end', () => program.code() !== undefined);
   expect(program.code()).toBe(0);
 });
@@ -138,6 +149,54 @@ test('a program ends after disconnect() though the relay does not answer any mor
   (await relay.welcomes()).freezes();
   await until('its end', () => program.code() !== undefined);
   expect(program.code()).toBe(0);
+});
+
+test.each(['SIGTERM', 'SIGINT'] as const)('%s drains when it is asked to, and then ends the program', async (signal) => {
+  const program = run('signal.js', `
+    import * as gluer from 'gluer-nodejs';
+    gluer.register_plugin('a', 'slow', () => new Promise((resolve) => setTimeout(resolve, 300, 'done')));
+    gluer.connect('${PRIVATE_KEY}', { drainOnSignal: true });
+    gluer.createClient().connect('${PRIVATE_KEY}', { drainOnSignal: true });
+  `);
+  const guests = [await relay.welcomes(), await relay.welcomes()];
+  await until('the register', () => guests.some(({ unread }) => unread > 0));
+  const [busy, other] = guests[0]!.unread > 0 ? guests as unknown as [Guest, Guest] : guests.reverse() as unknown as [Guest, Guest];
+  await busy.receives('register');
+  busy.sends({ type: 'call', id: 'k1', cmd: 'a:slow', data: {}, timeout: 5_000, header: {} });
+  program.kill(signal);
+  busy.results(await busy.receives('drain'));
+  other.results(await other.receives('drain'));
+  expect(await busy.receives('result')).toMatchObject({ id: 'k1', data: 'done' });
+  await until('its end', () => program.signal() !== undefined);
+  expect(program.signal()).toBe(signal);
+  expect(program.out()).toBe('');
+});
+
+test('a second signal ends the program at once', async () => {
+  const program = run('impatient.js', `
+    import * as gluer from 'gluer-nodejs';
+    gluer.connect('${PRIVATE_KEY}', { drainOnSignal: true });
+  `);
+  const guest = await relay.welcomes();
+  program.kill('SIGTERM');
+  await guest.receives('drain');
+  program.kill('SIGINT');
+  await until('its end', () => program.signal() !== undefined, 3_000);
+  expect(program.signal()).toBe('SIGINT');
+});
+
+test('a signal handler of the program itself decides when it ends', async () => {
+  const program = run('own.js', `
+    import * as gluer from 'gluer-nodejs';
+    process.on('SIGTERM', () => setTimeout(() => console.log(gluer.default.state), 100));
+    gluer.connect('${PRIVATE_KEY}', { drainOnSignal: true });
+  `);
+  const guest = await relay.welcomes();
+  program.kill('SIGTERM');
+  guest.results(await guest.receives('drain'));
+  await until('its end', () => program.code() !== undefined);
+  expect(program.code()).toBe(0);
+  expect(program.out()).toBe('disconnected\n');
 });
 
 test('a program lives while its relay is away, and ends when it is refused for good', async () => {

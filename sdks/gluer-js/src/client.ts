@@ -1,12 +1,15 @@
 import { checkUrl } from '../../core/src/address.ts';
+import { Callee } from '../../core/src/callee.ts';
 import type { ConnectionState } from '../../core/src/connection.ts';
+import type { Handler } from '../../core/src/context.ts';
 import { mistake } from '../../core/src/errors.ts';
 import type { EventName, Listener } from '../../core/src/events.ts';
 import { payload, isRecord, type Welcome } from '../../core/src/frames.ts';
-import { projectOf } from '../../core/src/keys.ts';
+import { FRONTEND, projectOf } from '../../core/src/keys.ts';
 import type { WebSocketConstructor } from '../../core/src/link.ts';
 import { checkName } from '../../core/src/names.ts';
 import { Peer } from '../../core/src/peer.ts';
+import { withProgress, type Call } from '../../core/src/progress.ts';
 import { callOptions, type CallOptions, type Reply } from '../../core/src/requests.ts';
 import { checkSession } from '../../core/src/session.ts';
 import type { MessageHandler } from '../../core/src/subscriptions.ts';
@@ -14,6 +17,7 @@ import type { Timing } from '../../core/src/timing.ts';
 import { version } from '../package.json';
 import { httpCall } from './http.ts';
 import { ContextItems } from './context_items.ts';
+import { Handlers } from './handlers.ts';
 import type { TabSessions } from './tab_sessions.ts';
 
 /** What setup() takes. Options that are left out keep what they had. */
@@ -32,6 +36,8 @@ export interface SetupOptions {
 export class GluerClient {
   readonly #peer: Peer;
   readonly #items = new ContextItems();
+  readonly #handlers = new Handlers();
+  readonly #callee: Callee;
   readonly #sessions: TabSessions;
   #webSocket: WebSocketConstructor | undefined;
   #sessionId: string | undefined;
@@ -39,13 +45,17 @@ export class GluerClient {
   /** @internal Programs use createClient(). */
   constructor(sessions: TabSessions, timing?: Partial<Timing>) {
     this.#sessions = sessions;
-    this.#peer = new Peer({
-      kind: 'frontend',
+    const peer = new Peer({
+      kind: FRONTEND,
       sdk: `gluer-js/${version}`,
       timing,
       webSocket: () => this.#socketClass(),
       session: (project) => this.#session(project),
+      received: (frame) => { this.#callee.received(frame); },
+      ended: () => { this.#callee.abandon(); },
     });
+    this.#peer = peer;
+    this.#callee = peer.callee((cmd, data, context) => this.#handlers.perform(cmd, data, context));
   }
 
   /** Where the connection stands: `disconnected`, `connecting`, `connected` or `reconnecting`. */
@@ -58,7 +68,7 @@ export class GluerClient {
    * holds from the next connection on. Raises `invalid_arguments` for a wrong key, URL or session id.
    */
   setup({ url, project, sessionId, WebSocket }: SetupOptions): void {
-    if (project !== undefined) projectOf(project, 'frontend');
+    if (project !== undefined) projectOf(project, FRONTEND);
     if (url !== undefined) checkUrl(url);
     if (sessionId !== undefined) this.#sessionId = checkSession(sessionId);
     if (project !== undefined) this.#peer.settings.key = project;
@@ -80,7 +90,7 @@ export class GluerClient {
     this.#peer.disconnect();
   }
 
-  /** Tries again now instead of at the back-off's end; the page does so when the browser is online again. */
+  /** Tries again now instead of at the back-off's end, or asks whether a connection that stands still works; the page does so when the browser is online again. */
   hurry(): void {
     this.#peer.connection.hurry();
   }
@@ -113,7 +123,22 @@ export class GluerClient {
     return (await this.#peer.call(cmd, this.#items.mergedInto(data), timeout)) as Reply<T>;
   }
 
-  /** Calls a function by HTTP, without a connection; reply and errors are those of sendMsgSync(). Progress is not reported. */
+  /** Calls a function as sendMsgSync() does; beside the promise, `for await` over it gives what the function reports before its answer. */
+  call<T = any>(cmd: string, data: unknown = {}, options?: number | CallOptions): Call<T> { // eslint-disable-line @typescript-eslint/no-explicit-any -- as above
+    return withProgress(options, (all) => this.sendMsgSync<T>(cmd, data, all));
+  }
+
+  /** Lets back ends call `fn(data, context)` on this front end by that name; the same name again replaces the handler. */
+  on(name: string, fn: Handler): void {
+    this.#handlers.set(name, fn);
+  }
+
+  /** Takes the handler away, and says whether there was one. */
+  off(name: string): boolean {
+    return this.#handlers.delete(name);
+  }
+
+  /** Calls a function by HTTP, without a connection; reply and errors are those of sendMsgSync(). */
   async sendHttp<T = any>(cmd: string, data: unknown = {}, timeout?: number | CallOptions): Promise<Reply<T>> { // eslint-disable-line @typescript-eslint/no-explicit-any -- as above
     const { project, url, settings } = this.#peer;
     const call = { url, key: settings.key ?? '', session: this.#session(project), cmd: checkName('command', cmd) };

@@ -1,7 +1,9 @@
 import { callAddress } from '../../core/src/address.ts';
 import { errorFrom, GluerError, messageOf } from '../../core/src/errors.ts';
 import { isRecord } from '../../core/src/frames.ts';
-import { checkTimeout, GRACE, replyOf, type CallOptions, type Reply } from '../../core/src/requests.ts';
+import { guarded } from '../../core/src/events.ts';
+import { checkKey, checkTimeout, GRACE, replyOf, type CallOptions, type Reply } from '../../core/src/requests.ts';
+import { framesOf } from './event_stream.ts';
 
 /** One call over HTTP. */
 export interface HttpCall extends CallOptions {
@@ -16,6 +18,7 @@ export interface HttpCall extends CallOptions {
 /** Makes a call by `POST /v1/call/{cmd}` (section 6): the same reply and the same errors as over the socket. */
 export async function httpCall(call: HttpCall): Promise<Reply> {
   const timeout = Math.ceil(checkTimeout(call.timeout));
+  checkKey(call.idempotencyKey);
   const ends = new AbortController();
   const timer = setTimeout(() => { ends.abort(new GluerError('deadline_exceeded')); }, timeout + GRACE);
   const cancel = (): void => { ends.abort(new GluerError('cancelled')); };
@@ -31,7 +34,8 @@ export async function httpCall(call: HttpCall): Promise<Reply> {
   }
 }
 
-async function exchange({ url, key, session, cmd, data }: HttpCall, timeout: number, signal: AbortSignal): Promise<Reply> {
+async function exchange(call: HttpCall, timeout: number, signal: AbortSignal): Promise<Reply> {
+  const { url, key, session, cmd, data, idempotencyKey, onProgress } = call;
   const response = await fetch(callAddress(url, cmd), {
     method: 'POST',
     headers: {
@@ -39,13 +43,26 @@ async function exchange({ url, key, session, cmd, data }: HttpCall, timeout: num
       'Content-Type': 'application/json',
       'Gluer-Session': session,
       'Gluer-Timeout': String(timeout),
+      ...(idempotencyKey === undefined ? {} : { 'Idempotency-Key': idempotencyKey }),
+      ...(onProgress ? { 'Accept': 'text/event-stream' } : {}),
     },
     body: data,
     signal,
   });
+  if (response.body && response.headers.get('Content-Type')?.startsWith('text/event-stream')) return outcomeIn(response.body, onProgress);
   const body = parsed(await response.text());
   if (response.ok && body) return replyOf(body);
   throw refusal(response, body);
+}
+
+/** Reads a stream of progress to its outcome. */
+async function outcomeIn(body: ReadableStream<Uint8Array>, onProgress: CallOptions['onProgress']): Promise<Reply> {
+  for await (const frame of framesOf(body)) {
+    if (frame.type === 'progress') guarded('onProgress', () => onProgress?.(frame['data']));
+    else if (frame.type === 'result') return replyOf(frame);
+    else if (frame.type === 'error') throw errorFrom(frame);
+  }
+  throw new GluerError('connection_lost', 'The answer ended before the outcome.');
 }
 
 /** The error of a problem+json body; what a proxy says instead means that the relay was not reached. */

@@ -1,7 +1,8 @@
 import { test } from 'vitest';
 import WebSocket from 'ws';
-import type { FakeRelay } from '../../core/test/fake_relay.ts';
-import { play, scenarios, type Driver } from '../../core/test/vectors.ts';
+import { callOptions, type CallOptions } from '../../core/src/requests.ts';
+import type { FakeRelay, Fields } from '../../core/test/fake_relay.ts';
+import { handlerOf, play, scenarios, type Driver } from '../../core/test/vectors.ts';
 import { GluerClient } from '../src/client.ts';
 import { TabSessions } from '../src/tab_sessions.ts';
 
@@ -19,7 +20,8 @@ class FrontEnd implements Driver {
   perform(method: string, args: unknown[]): unknown {
     if (method === 'connect') return this.#connect(args[0] as string);
     if (method === 'subscribe') return this.#client.subscribe(args[0] as string, (data, { channel }) => this.events.push(['message', channel, data]));
-    if (method === 'sendMsgSync') return this.#call(args as [string, unknown, number?]);
+    if (method === 'sendMsgSync') return this.#call(args as [string, unknown, (number | CallOptions)?]);
+    if (method === 'on') return this.#client.on(args[0] as string, handlerOf(this.events, args[0] as string, args[1] as Fields));
     if (method === 'cancel') return this.#cancel.abort();
     return (this.#client[method as 'sendMsg'] as (...args: unknown[]) => unknown).apply(this.#client, args);
   }
@@ -33,9 +35,9 @@ class FrontEnd implements Driver {
     return this.#client.connect();
   }
 
-  #call([cmd, data, timeout]: [string, unknown, number?]): Promise<unknown> {
+  #call([cmd, data, timeout]: [string, unknown, (number | CallOptions)?]): Promise<unknown> {
     this.#cancel = new AbortController();
-    return this.#client.sendMsgSync(cmd, data, { timeout, signal: this.#cancel.signal, onProgress: (each) => this.events.push(['progress', each]) });
+    return this.#client.sendMsgSync(cmd, data, { ...callOptions(timeout), signal: this.#cancel.signal, onProgress: (each) => this.events.push(['progress', each]) });
   }
 }
 

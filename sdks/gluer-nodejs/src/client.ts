@@ -1,24 +1,29 @@
 import { hostname } from 'node:os';
 import { checkUrl } from '../../core/src/address.ts';
+import type { Callee } from '../../core/src/callee.ts';
 import type { ConnectionState } from '../../core/src/connection.ts';
+import type { Context, Handler } from '../../core/src/context.ts';
 import { GluerError, mistake } from '../../core/src/errors.ts';
 import type { EventName, Listener } from '../../core/src/events.ts';
 import { payload, type Welcome } from '../../core/src/frames.ts';
-import { projectOf } from '../../core/src/keys.ts';
+import { BACKEND, projectOf } from '../../core/src/keys.ts';
 import { checkChannel, checkName } from '../../core/src/names.ts';
 import { Peer } from '../../core/src/peer.ts';
-import type { CallOptions, Reply } from '../../core/src/requests.ts';
+import { withProgress, type Call } from '../../core/src/progress.ts';
+import type { Reply } from '../../core/src/requests.ts';
 import { Roster } from '../../core/src/roster.ts';
 import { newSession } from '../../core/src/session.ts';
 import type { MessageHandler } from '../../core/src/subscriptions.ts';
 import type { Timing } from '../../core/src/timing.ts';
 import { version } from '../package.json';
-import { Callee } from './callee.ts';
-import type { Handler } from './context.ts';
 import { readPlugins } from './directory.ts';
+import { Drain, drainTime, type DisconnectOptions } from './drain.ts';
+import type { FunctionOptions, OptionsByName } from './function_options.ts';
 import { Functions } from './functions.ts';
-import { Interceptors, type Interceptor } from './interceptors.ts';
+import { intercept, Interceptors, type Interceptor } from './interceptors.ts';
+import { leaveOnSignal } from './signals.ts';
 import { Socket } from './socket.ts';
+import { targetFields, type SendOptions, type ServerCallOptions } from './target.ts';
 
 /** What connect() takes beside the key. */
 export interface ConnectOptions {
@@ -28,6 +33,8 @@ export interface ConnectOptions {
   password?: string | undefined;
   /** This server's name in the dashboard. Default: the machine's host name. */
   name?: string | undefined;
+  /** Whether SIGTERM and SIGINT are to drain and disconnect before they end the process. Default: false. */
+  drainOnSignal?: boolean | undefined;
 }
 
 /** What became of a publish. */
@@ -43,26 +50,29 @@ export class GluerServer {
   readonly #interceptors = new Interceptors();
   readonly #callee: Callee;
   readonly #session = newSession();
+  #drain: Drain | undefined;
+  #ignoreSignals: (() => void) | undefined;
 
   /** @internal Programs use createClient(). */
   constructor(timing?: Partial<Timing>) {
     const peer = new Peer({
-      kind: 'backend',
+      kind: BACKEND,
       sdk: `gluer-nodejs/${version}`,
       timing,
       webSocket: () => Socket,
       session: () => this.#session,
       received: (frame) => { this.#callee.received(frame); },
-      ended: () => { this.#callee.abandon(); },
+      ended: () => {
+        this.#callee.abandon();
+        this.#drain?.cut();
+      },
     });
-    const named = (type: string) => (names: string[]) => ({ type, functions: names.map((name) => ({ name })) });
     this.#peer = peer;
-    this.#functions = new Functions(peer.enroll(new Roster(peer.rosterPorts(), named('register'), named('unregister'))));
-    this.#callee = new Callee({
-      get frameLimit() { return peer.requests.frameLimit; },
-      write: (text) => { peer.connection.write(text); },
-      failed: (error, cmd, thrown) => { peer.complain(error, cmd, thrown); },
-    }, this.#functions, this.#interceptors);
+    this.#functions = new Functions((describe) => {
+      const frame = (type: string) => (names: string[]) => ({ type, functions: names.map(describe) });
+      return peer.enroll(new Roster(peer.rosterPorts(), frame('register'), frame('unregister')));
+    });
+    this.#callee = peer.callee((cmd, data, context) => this.#perform(cmd, data, context));
   }
 
   /** Where the connection stands: `disconnected`, `connecting`, `connected` or `reconnecting`. */
@@ -72,24 +82,38 @@ export class GluerServer {
 
   /**
    * Connects, and comes back by itself (GP-3). Resolves at the welcome; rejects only when trying again cannot help.
-   * Nobody has to wait for it. The process lives until disconnect(). Raises `invalid_arguments` for what is no private key.
+   * Nobody has to wait for it. The process lives until disconnect(); a drain that runs is cut short.
+   * Raises `invalid_arguments` for what is no private key.
    */
-  connect(private_key: string, { url, password, name }: ConnectOptions = {}): Promise<Welcome> {
-    const { settings, state } = this.#peer;
-    projectOf(private_key, 'backend');
+  connect(private_key: string, { url, password, name, drainOnSignal }: ConnectOptions = {}): Promise<Welcome> {
+    projectOf(private_key, BACKEND);
     if (url !== undefined) checkUrl(url);
     if (name !== undefined) checkName('server name', name);
+    if (this.#drain) this.#leave();
+    const { settings, state } = this.#peer;
     if (state !== 'disconnected' && settings.key !== private_key)
       throw mistake('This back end is connected with another key: call disconnect() first, or use createClient().');
     Object.assign(settings, { key: private_key, name: name ?? settings.name ?? hostname() });
     if (url !== undefined) settings.url = url;
     if (password !== undefined) settings.password = password;
-    return this.#peer.connect();
+    const standing = this.#peer.connect();
+    if (drainOnSignal) this.#ignoreSignals ??= leaveOnSignal(() => this.disconnect());
+    return standing;
   }
 
-  /** Ends the connection and lets the process exit; requests without an outcome reject with `connection_lost`. Registrations stay. */
-  disconnect(): void {
-    this.#peer.disconnect();
+  /**
+   * Leaves without losing a call (GP-59): new ones go elsewhere, those in flight finish, for 20 s at most (`timeout`, ms).
+   * Then ends the connection and lets the process exit; own requests without an outcome reject with `connection_lost`.
+   * With `{drain: false}` at once. Resolves when the connection has ended. Registrations stay for the next connect().
+   */
+  async disconnect({ drain = true, timeout }: DisconnectOptions = {}): Promise<void> {
+    const longest = drainTime(timeout);
+    if (drain && this.state === 'connected') {
+      const started = (this.#drain ??= this.#startDrain(longest));
+      await started.done;
+      if (this.#drain !== started) return; // cut short, and maybe connected anew
+    }
+    this.#leave();
   }
 
   /** Says where the relay is; holds from the next connection on, and for connect() in the same turn. */
@@ -99,22 +123,23 @@ export class GluerServer {
   }
 
   /** Lets front ends call `fn` as `plugin:name`; before or after connect(). The same name again replaces the function. */
-  register_plugin(plugin: string, name: string, fn: Handler): void {
-    this.#functions.add(plugin, name, fn);
+  register_plugin(plugin: string, name: string, fn: Handler, options?: FunctionOptions): void {
+    this.#functions.add(plugin, name, fn, options);
   }
 
-  /** Registers an object's methods, its class's too, except those that begin with an underscore. */
-  register_object(plugin: string, obj: object): void {
-    this.#functions.addObject(plugin, obj);
+  /** Registers an object's methods, its class's too, except those that begin with an underscore. Options are by method name. */
+  register_object(plugin: string, obj: object, options?: OptionsByName): void {
+    this.#functions.addObject(plugin, obj, options);
   }
 
   /**
-   * Registers what the directory's `*_plugin.js` and `*_plugin.mjs` files export: `plugin`, its name, and functions.
+   * Registers what the directory's `*_plugin.js` and `*_plugin.mjs` files export: `plugin`, its name, functions, and
+   * `options` by function name, where there are some.
    * Resolves to the registered names. Rejects, and registers nothing, when a file fails: the message names it.
    */
   async register_directory(dir: string | URL): Promise<string[]> {
     const plugins = await readPlugins(dir);
-    return plugins.flatMap(({ plugin, handlers }) => handlers.map(([name, handler]) => this.#functions.add(plugin, name, handler)));
+    return plugins.flatMap(({ plugin, handlers, options }) => handlers.map(([name, handler]) => this.#functions.add(plugin, name, handler, options[name])));
   }
 
   /** Puts a function before all functions of a plugin; a second one takes the first one's place. */
@@ -138,14 +163,17 @@ export class GluerServer {
     return published;
   }
 
-  /** Calls a function, of this back end or another one. `timeout`: ms, default 30 000 (or options). Rejects with a GluerError. */
-  async call<T = any>(cmd: string, data: unknown = {}, timeout?: number | CallOptions): Promise<Reply<T>> { // eslint-disable-line @typescript-eslint/no-explicit-any -- the function's own type, which only the program knows
-    return (await this.#peer.call(cmd, data, timeout)) as Reply<T>;
+  /**
+   * Calls a function, of this back end or another one, or (`to`) a front end's handler. `timeout`: ms, default 30 000 (or
+   * options). Rejects with a GluerError. Beside the promise, `for await` over it gives what is reported before the answer.
+   */
+  call<T = any>(cmd: string, data: unknown = {}, timeout?: number | ServerCallOptions): Call<T> { // eslint-disable-line @typescript-eslint/no-explicit-any -- the function's own type, which only the program knows
+    return withProgress(timeout, (options: ServerCallOptions) => this.#call(cmd, data, options) as Promise<Reply<T>>);
   }
 
-  /** Sends data to a function; there is no answer. A refusal raises the `error` event. */
-  send(cmd: string, data: unknown = {}): void {
-    this.#peer.send(cmd, data);
+  /** Sends data to a function, or (`to`) to a front end's handler; there is no answer. A refusal raises the `error` event. */
+  send(cmd: string, data: unknown = {}, { to }: SendOptions = {}): void {
+    this.#peer.send(cmd, data, targetFields(to));
   }
 
   /** Listens to one channel or several, across reconnects; the returned function ends it. */
@@ -165,6 +193,38 @@ export class GluerServer {
 
   removeEventListener<Name extends EventName>(type: Name, listener: Listener<Name>): void {
     this.#peer.events.remove(type, listener);
+  }
+
+  async #call(cmd: string, data: unknown, options: ServerCallOptions): Promise<Reply> {
+    if (options.to && options.idempotencyKey !== undefined) throw mistake('A call to a front end takes no idempotencyKey: only functions are run once for a key.');
+    return this.#peer.call(cmd, data, options, targetFields(options.to));
+  }
+
+  #perform(cmd: string, data: unknown, context: Context): unknown {
+    const handler = this.#functions.get(cmd);
+    if (!handler) throw new GluerError('app_error', `This back end has no function '${cmd}'.`);
+    const plugin = cmd.slice(0, Math.max(cmd.indexOf(':'), 0));
+    const interceptor = this.#interceptors.get(plugin);
+    if (!interceptor) return handler(data, context);
+    return intercept(interceptor, plugin, data, context.header).then((allowed) => (context.signal.aborted ? null : handler(allowed, context)));
+  }
+
+  #startDrain(timeout: number): Drain {
+    const { requests, connection } = this.#peer;
+    return new Drain({
+      ask: (longest) => requests.tell({ type: 'drain' }, longest),
+      idle: () => this.#callee.idle(),
+      fence: () => new Promise((passed) => { connection.fence(passed); }),
+    }, timeout);
+  }
+
+  #leave(): void {
+    const drain = this.#drain;
+    this.#drain = undefined;
+    this.#ignoreSignals?.();
+    this.#ignoreSignals = undefined;
+    this.#peer.disconnect();
+    drain?.cut();
   }
 
   async #publish(channel: string, data: unknown): Promise<PublishResult> {

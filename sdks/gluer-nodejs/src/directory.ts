@@ -1,14 +1,16 @@
 import { readdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import type { Handler } from '../../core/src/context.ts';
 import { messageOf, mistake } from '../../core/src/errors.ts';
-import type { Handler } from './context.ts';
+import { checkOptionsByName, type OptionsByName } from './function_options.ts';
 import { checkPlugin } from './functions.ts';
 
 /** What a plugin file offers. */
 export interface PluginFile {
   readonly plugin: string;
   readonly handlers: readonly (readonly [string, Handler])[];
+  readonly options: OptionsByName;
 }
 
 const PLUGIN_FILE = /_plugin\.m?js$/;
@@ -39,5 +41,7 @@ function pluginOf(module: Record<string, unknown>): PluginFile {
   if (typeof exports['plugin'] !== 'string') throw mistake("It has to export `plugin`, the plugin's name.");
   const handlers = Object.entries(exports).filter((entry): entry is [string, Handler] => typeof entry[1] === 'function' && entry[0] !== 'default');
   if (handlers.length === 0) throw mistake('It exports no functions.');
-  return { plugin: checkPlugin(exports['plugin']), handlers };
+  const given = typeof exports['options'] === 'function' ? undefined : exports['options']; // a function of that name is a function
+  const options = checkOptionsByName(handlers.map(([name]) => name), given);
+  return { plugin: checkPlugin(exports['plugin']), handlers, options };
 }

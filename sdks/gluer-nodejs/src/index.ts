@@ -2,8 +2,10 @@ import { GluerServer } from './client.ts';
 
 export * from '../../core/src/index.ts';
 export type { ConnectOptions, GluerServer, PublishResult } from './client.ts';
-export type { Context, Handler, Header } from './context.ts';
+export type { DisconnectOptions } from './drain.ts';
+export type { FunctionOptions, OptionsByName } from './function_options.ts';
 export type { Interceptor } from './interceptors.ts';
+export type { SendOptions, ServerCallOptions, Target } from './target.ts';
 
 /** A further back end beside the process's own, for a second project or a connection of its own. */
 export function createClient(): GluerServer {

@@ -1,6 +1,6 @@
+import type { Header } from '../../core/src/context.ts';
 import { GluerError, mistake } from '../../core/src/errors.ts';
 import { isRecord } from '../../core/src/frames.ts';
-import type { Header } from './context.ts';
 import { checkPlugin } from './functions.ts';
 
 /**

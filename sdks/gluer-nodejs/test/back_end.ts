@@ -28,7 +28,7 @@ export const test = base.extend<BackEnd>({
     const server = new GluerServer(FAST);
     server.set_websocket_url(relay.url);
     await use(server);
-    server.disconnect();
+    await server.disconnect({ drain: false });
   },
   events: async ({ server }, use) => {
     const events: [string, Fields][] = [];

@@ -16,7 +16,7 @@ test('connect() takes URL, password and name', async ({ relay }) => {
   const server = new GluerServer(FAST);
   void server.connect(PRIVATE_KEY, { url: relay.url, password: 'secret', name: 'billing-1' });
   expect((await relay.welcomes()).hello).toMatchObject({ password: 'secret', name: 'billing-1' });
-  server.disconnect();
+  await server.disconnect({ drain: false });
 });
 
 test('the URL may be set after connect() in the same turn', async ({ relay }) => {
@@ -24,7 +24,7 @@ test('the URL may be set after connect() in the same turn', async ({ relay }) =>
   void server.connect(PRIVATE_KEY, { url: 'ws://127.0.0.1:9' });
   server.set_websocket_url(relay.url);
   await relay.welcomes();
-  server.disconnect();
+  await server.disconnect({ drain: false });
 });
 
 test('GLUER_URL of the environment is the URL, unless the program names one', async ({ relay }) => {
@@ -32,7 +32,7 @@ test('GLUER_URL of the environment is the URL, unless the program names one', as
   const server = new GluerServer(FAST);
   void server.connect(PRIVATE_KEY);
   await relay.welcomes();
-  server.disconnect();
+  await server.disconnect({ drain: false });
   vi.unstubAllEnvs();
 });
 
@@ -49,7 +49,7 @@ test('another key needs a disconnect() first', async ({ server, connected, relay
   await server.connect(PRIVATE_KEY);
   const other = PRIVATE_KEY.replace('b3', 'c4');
   expect(() => server.connect(other)).toThrow(/disconnect\(\) first/);
-  server.disconnect();
+  void server.disconnect();
   void server.connect(other);
   expect((await relay.welcomes()).hello['key']).toBe(other);
 });

@@ -33,6 +33,16 @@ test('all plugin files are registered, by their own plugin names', async ({ serv
   expect(await called(guest, 'whole:ask')).toMatchObject({ data: 42 });
 });
 
+test("a file's options are by function name", async ({ server, connected, folder }) => {
+  const dir = await folder({
+    'a_plugin.mjs': "export const plugin = 'a'; export const b = () => 1; export const c = () => 2; export const options = { b: { idempotent: true, concurrency: 2 } };",
+    'd_plugin.js': "module.exports = { plugin: 'd', e: () => 3, options: { e: { policy: 'first' } } };",
+  });
+  expect(await server.register_directory(dir)).toEqual(['a:b', 'a:c', 'd:e']);
+  const functions = [{ name: 'a:b', idempotent: true, concurrency: 2 }, { name: 'a:c' }, { name: 'd:e', policy: 'first' }];
+  expect((await (await connected()).receives('register'))['functions']).toEqual(functions);
+});
+
 test('a directory may be a URL', async ({ server, folder }) => {
   const dir = await folder({ 'a_plugin.mjs': "export const plugin = 'a'; export const b = () => 1;" });
   expect(await server.register_directory(pathToFileURL(dir))).toEqual(['a:b']);
@@ -43,6 +53,7 @@ test.for([
   ['is no JavaScript', 'export const', /bad_plugin\.mjs failed: /],
   ['exports no plugin', 'export const b = () => 1;', /bad_plugin\.mjs failed: .*export `plugin`/],
   ['exports no functions', "export const plugin = 'a';", /bad_plugin\.mjs failed: .*no functions/],
+  ['has options for what is no function', "export const plugin = 'a'; export const c = () => 1; export const options = { d: {} };", /bad_plugin\.mjs failed: .*'d', which is no function/],
   ['has a bad plugin name', "export const plugin = 'a:b'; export const c = () => 1;", /bad_plugin\.mjs failed: .*colon/],
 ] as const)('a file that %s is named, and nothing is registered', async ([, text, message], { server, connected, folder }) => {
   const dir = await folder({ 'a_plugin.mjs': "export const plugin = 'a'; export const b = () => 1;", 'bad_plugin.mjs': text });

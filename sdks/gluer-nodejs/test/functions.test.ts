@@ -1,6 +1,6 @@
 import { expect, vi } from 'vitest';
 import { PRIVATE_KEY, until, type Fields } from '../../core/test/fake_relay.ts';
-import type { Context } from '../src/context.ts';
+import type { Context } from '../../core/src/context.ts';
 import { test } from './back_end.ts';
 
 test('the functions of one turn are registered by one frame', async ({ server, connected }) => {
@@ -29,14 +29,14 @@ test('functions registered before connect() are told right behind the hello, and
   expect(await (await relay.welcomes()).receives('register')).toMatchObject({ functions });
 });
 
-test('many functions leave in frames of 250, all right behind the hello', async ({ relay, server }) => {
+test('many functions leave in frames of 200, all right behind the hello', async ({ relay, server }) => {
   for (let n = 0; n < 600; n++) server.register_plugin('p', `f${String(n)}`, () => n);
   void server.connect(PRIVATE_KEY);
   const guest = await relay.meets();
   await guest.receives('hello');
   const sizes = [];
   for (let n = 0; n < 3; n++) sizes.push(((await guest.receives('register'))['functions'] as unknown[]).length);
-  expect(sizes).toEqual([250, 250, 100]);
+  expect(sizes).toEqual([200, 200, 200]);
 });
 
 test('a function gets data and context, and its return is the result', async ({ server, connected, called }) => {

@@ -1,19 +1,19 @@
-// Runs the functions that others call. Its rules:
+// Runs the functions that others call, here or in a page. Its rules:
 // 1. A call is answered at most once, and only on the connection it came by.
-// 2. A function without an interceptor starts in the frame's own turn: calls of one caller start in order (GP-17).
+// 2. A function that nothing stands before starts in the frame's own turn: calls of one caller start in order (GP-17).
 // 3. No stack and no path leaves this process: only a thrown error's message does.
-import { GluerError, messageOf } from '../../core/src/errors.ts';
-import { bytesOver, encode, payload, type Frame } from '../../core/src/frames.ts';
-import { checkName } from '../../core/src/names.ts';
 import type { Context, Header } from './context.ts';
-import type { Functions } from './functions.ts';
-import { intercept, type Interceptors } from './interceptors.ts';
+import { GluerError, messageOf } from './errors.ts';
+import { bytesOver, encode, payload, type Frame } from './frames.ts';
+import { checkName } from './names.ts';
 
-/** Where answers go. */
+/** What runs, and where answers go. */
 export interface CalleePorts {
   /** Bytes of a frame that the relay takes. */
   readonly frameLimit: number;
   write(text: string): void;
+  /** Runs the command's function; its return, or promise, is the answer. Raises what the caller is told. */
+  perform(cmd: string, data: unknown, context: Context): unknown;
   /** A function failed in a way that its author has to know. */
   failed(error: GluerError, cmd: string, thrown: unknown): void;
 }
@@ -31,15 +31,13 @@ interface Run {
 
 export class Callee {
   readonly #ports: CalleePorts;
-  readonly #functions: Functions;
-  readonly #interceptors: Interceptors;
   readonly #calls = new Map<string, Run>();
-  #running = 0;
+  #sends = 0; // that run
+  #running = 0; // also those that nobody waits for any more
+  #rest: (() => void) | undefined; // is called when nothing is left to wait for
 
-  constructor(ports: CalleePorts, functions: Functions, interceptors: Interceptors) {
+  constructor(ports: CalleePorts) {
     this.#ports = ports;
-    this.#functions = functions;
-    this.#interceptors = interceptors;
   }
 
   /** Takes a `call`, `send` or `cancel` frame; others are ignored. */
@@ -53,36 +51,44 @@ export class Callee {
   abandon(): void {
     for (const { ends } of this.#calls.values()) ends.abort(new GluerError('connection_lost'));
     this.#calls.clear();
+    this.#settle();
+  }
+
+  /** Resolves when no call waits for its answer and no send runs. */
+  idle(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#rest = resolve;
+      this.#settle();
+    });
   }
 
   #cancel(id = ''): void {
     this.#calls.get(id)?.ends.abort(new GluerError('cancelled'));
     this.#calls.delete(id);
+    this.#settle();
+  }
+
+  #settle(): void {
+    if (this.#calls.size + this.#sends === 0) this.#rest?.();
   }
 
   async #take(frame: Frame, id: string | undefined): Promise<void> {
     const run: Run = { cmd: String(frame['cmd']), id, ends: new AbortController() };
-    if (id !== undefined) this.#calls.set(id, run);
+    if (id === undefined) this.#sends++;
+    else this.#calls.set(id, run);
     const context = this.#context(run, (frame['header'] ?? {}) as Header);
     this.#running++;
     try {
-      const data = await this.#perform(run, frame['data'], context);
+      if (this.#running > MOST_RUNNING) throw new GluerError('app_error', { message: 'The callee runs too many calls at once.', retryable: true });
+      const data = await this.#ports.perform(run.cmd, frame['data'], context);
       this.#finish(run, resultFrame(run, context.outcome, payload(data ?? null)));
     } catch (thrown) {
       this.#fail(run, thrown);
     } finally {
       this.#running--;
+      if (id === undefined) this.#sends--;
+      this.#settle();
     }
-  }
-
-  #perform({ cmd, ends }: Run, data: unknown, context: Context): unknown {
-    const handler = this.#functions.get(cmd);
-    if (!handler) throw new GluerError('app_error', `This back end has no function '${cmd}'.`);
-    if (this.#running > MOST_RUNNING) throw new GluerError('app_error', { message: 'This back end runs too many calls at once.', retryable: true });
-    const plugin = cmd.slice(0, Math.max(cmd.indexOf(':'), 0));
-    const interceptor = this.#interceptors.get(plugin);
-    if (!interceptor) return handler(data, context);
-    return intercept(interceptor, plugin, data, context.header).then((allowed) => (ends.signal.aborted ? null : handler(allowed, context)));
   }
 
   #context(run: Run, header: Header): Context {
@@ -119,7 +125,7 @@ export class Callee {
 
   /** The `error` frame; data that JSON or the relay does not take stays here. */
   #errorFrame({ id }: Run, { code, message, retryable, retry_after, data }: GluerError): string {
-    const head = { type: 'error', id, code, message: shortened(message), retryable, ...(retry_after === undefined ? {} : { retry_after }) };
+    const head = { type: 'error', id, code, message: shortened(message), retryable, retry_after };
     try {
       const text = encode(head, data === undefined ? undefined : payload(data));
       return bytesOver(text, this.#ports.frameLimit) === undefined ? text : encode(head);
@@ -130,7 +136,7 @@ export class Callee {
 }
 
 function resultFrame({ id }: Run, outcome: unknown, data: string): string {
-  return encode({ type: 'result', id, ...(outcome === undefined ? {} : { outcome: checkName('named outcome', outcome) }) }, data);
+  return encode({ type: 'result', id, outcome: outcome === undefined ? outcome : checkName('named outcome', outcome) }, data);
 }
 
 /** What the caller may know of something thrown: a code of a callee's own, the message, and the fields of a GluerError. */

@@ -1,6 +1,6 @@
-/** Who called, as the relay says; a caller cannot forge it (GP-18). */
+/** Who called, as the relay says; a caller cannot forge it (GP-18). Of a back end that calls, a front end is told `connection` and `peer`. */
 export interface Header {
-  /** The caller's address across reconnects. */
+  /** The caller's address across reconnects: a secret that only back ends are told (GP-5). */
   readonly session?: string;
   readonly connection?: string;
   readonly peer?: 'frontend' | 'backend';
@@ -24,5 +24,5 @@ export interface Context {
   readonly progress: (data: unknown) => void;
 }
 
-/** A function that front ends call by name. What it returns is the answer; what it throws is the caller's error. */
+/** A function that others call by name. What it returns is the answer; what it throws is the caller's error. */
 export type Handler = (data: any, context: Context) => unknown; // eslint-disable-line @typescript-eslint/no-explicit-any -- the function's own type, which only the program knows

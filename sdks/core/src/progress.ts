@@ -1,0 +1,35 @@
+import { callOptions, type CallOptions, type Reply } from './requests.ts';
+
+/**
+ * A call under way: a promise of its reply, and what the function reports before it, for `for await`. The iteration ends
+ * with the reply, or throws the call's error. One that falls more than 1 000 reports behind misses the oldest.
+ */
+export type Call<T = unknown> = Promise<Reply<T>> & AsyncIterable<unknown>;
+
+const MOST_REPORTS = 1_000; // that wait for the iteration
+
+/** Makes a call whose progress can be iterated over, besides the options' own `onProgress`. */
+export function withProgress<T>(given: number | CallOptions | undefined, make: (options: CallOptions) => Promise<Reply<T>>): Call<T> {
+  const options = callOptions(given);
+  const reports: unknown[] = [];
+  let wake = (): void => undefined;
+  const onProgress = (report: unknown): void => {
+    if (reports.push(report) > MOST_REPORTS) reports.shift();
+    wake();
+    options.onProgress?.(report);
+  };
+  const reply = make({ ...options, onProgress });
+  const iterate = async function* (): AsyncGenerator<unknown, void> {
+    let ended = false as boolean; // changed by end()
+    const end = (): void => { ended = true; wake(); };
+    reply.then(end, end);
+    for (;;) {
+      const next = new Promise<void>((resolve) => { wake = resolve; });
+      while (reports.length > 0) yield reports.shift();
+      if (ended) break; // nothing came since the last report was taken: no other code ran
+      await next;
+    }
+    await reply;
+  };
+  return Object.assign(reply, { [Symbol.asyncIterator]: iterate });
+}
