@@ -31,6 +31,24 @@ class ServerList(APIView):
         return Response(ServerSerializer(active_servers(project.pk), many=True).data)
 
 
+class FunctionSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    policy = serializers.CharField()
+    idempotent = serializers.BooleanField()
+    servers = serializers.IntegerField(help_text="How many have registered it.")
+    before = serializers.CharField(
+        help_text="How another server had registered it, where the latest registration changed that; else empty."
+    )
+
+
+class FunctionList(APIView):
+    @extend_schema(operation_id="projects_functions_list", responses=FunctionSerializer(many=True))
+    def get(self, request: Request, project_id: str) -> Response:
+        """The functions that a project's connected back ends have registered."""
+        project, _ = get_project(signed_in(request), project_id)
+        return Response(FunctionSerializer(relay().functions(project.pk), many=True).data)
+
+
 class CallsSerializer(serializers.Serializer[Any]):
     last_hour = serializers.DictField(
         child=serializers.IntegerField(), help_text=f"Numbers by name: {', '.join(MEANINGS)}; without those that are 0."
@@ -47,5 +65,6 @@ class Calls(APIView):
 
 urlpatterns = [
     path("projects/<project:project_id>/servers", ServerList.as_view()),
+    path("projects/<project:project_id>/functions", FunctionList.as_view()),
     path("projects/<project:project_id>/calls", Calls.as_view()),
 ]

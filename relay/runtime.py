@@ -37,6 +37,17 @@ class Server:
     functions: list[str]
 
 
+@dataclass(frozen=True, slots=True)
+class RegisteredFunction:
+    """A function of the connected back ends. `before`: how another server had registered it, if not like this."""
+
+    name: str
+    policy: str
+    idempotent: bool
+    servers: int
+    before: str
+
+
 class Relay:
     """One per process. It starts with the first socket or request that reaches it, in that one's event loop."""
 
@@ -160,7 +171,22 @@ class Relay:
             if c.peer == BACKEND
         ]
 
+    def functions(self, project_id: str) -> list[RegisteredFunction]:
+        """The functions that have servers now, by name."""
+        tenant = self.hub.tenants.get(project_id)
+        functions = [] if tenant is None else list(tenant.functions.by_name.values())
+        return [
+            RegisteredFunction(f.name, f.policy, f.idempotent, len(f.seats), described(*f.before) if f.before else "")
+            for f in sorted(functions, key=lambda function: function.name)
+            if f.seats
+        ]
+
     def calls_last_hour(self, project_id: str) -> dict[str, int]:
         """What became of the project's calls in the last hour, by name (relay/core/statistics.py), the most first."""
         tenant = self.hub.tenants.get(project_id)
         return {} if tenant is None else dict(tenant.statistics.last_hour().most_common())
+
+
+def described(policy: str, idempotent: bool) -> str:
+    """A function's options in words."""
+    return f"{policy}, {'idempotent' if idempotent else 'not idempotent'}"

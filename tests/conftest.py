@@ -10,6 +10,8 @@ from pytest_django import Settings
 
 from accounts.models import Membership, Role, User, Workspace
 from projects.models import Project
+from relay.core.connection import Connection
+from relay.core.frames import FunctionSpec
 from relay.core.quota import Quota
 from relay.core.statistics import Statistics
 from relay.core.tenant import Tenant
@@ -63,12 +65,46 @@ def charlie(db: None) -> User:
 
 
 @pytest.fixture
-def counted(project: Project) -> Iterator[Statistics]:
-    """What the relay of this process counts of Alice's project."""
+def tenant(project: Project) -> Iterator[Tenant]:
+    """What the relay of this process holds of Alice's project."""
     hub = apps.get_app_config("relay").relay.hub  # type: ignore[attr-defined]
-    tenant = hub.tenants[project.id] = Tenant(project.id, Quota(project.workspace_id, 1_000, 0, 0.0), 5.0, hub)
-    yield tenant.statistics
+    hub.tenants[project.id] = Tenant(project.id, Quota(project.workspace_id, 1_000, 0, 0.0), 5.0, hub)
+    yield hub.tenants[project.id]
     del hub.tenants[project.id]
+
+
+@pytest.fixture
+def counted(tenant: Tenant) -> Statistics:
+    """What the relay counts of Alice's project."""
+    return tenant.statistics
+
+
+@pytest.fixture
+def two_minds(tenant: Tenant) -> None:
+    """Two back ends of Alice's: the second registers `calculator:add` otherwise than the first."""
+    for spec in (
+        FunctionSpec(name="calculator:add"),
+        FunctionSpec(name="calculator:add", idempotent=True, policy="random"),
+    ):
+        tenant.functions.register(back_end(tenant), [spec])
+
+
+def back_end(tenant: Tenant) -> Connection:
+    """One that is connected to nothing."""
+    hub = tenant.hub
+    return Connection(
+        hub,
+        lambda frame: None,
+        lambda code, reason: None,
+        address=hub.address("127.0.0.1"),
+        ip="127.0.0.1",
+        project_id=tenant.project_id,
+        origin=None,
+        transport="ws",
+        connected_at="2026-11-21T00:00:00.000Z",
+        limits=hub.limits,
+        now=0.0,
+    )
 
 
 @pytest.fixture

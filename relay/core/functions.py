@@ -44,12 +44,15 @@ class Seat:
 class Function:
     """A name, its seats (one per server), and the calls that wait for one."""
 
-    __slots__ = ("idempotent", "lost_at", "name", "policy", "seats", "turns", "waiting")
+    __slots__ = ("before", "idempotent", "lost_at", "name", "policy", "seats", "turns", "waiting")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.policy = frames.LEAST_IN_FLIGHT
         self.idempotent = False
+        self.before: tuple[str, bool] | None = (
+            None  # policy and idempotent, as a registration before the latest had them
+        )
         self.seats: dict[Connection, Seat] = {}
         self.turns = 0
         self.waiting: dict[Call, None] = {}  # held or queued, oldest first
@@ -117,6 +120,8 @@ class Functions:
         if seat is None:
             seat = function.seats[server] = server.seats[spec.name] = Seat(server, function)
         seat.concurrency = spec.concurrency
+        if len(function.seats) > 1 and (function.policy, function.idempotent) != (spec.policy, spec.idempotent):
+            function.before = function.policy, function.idempotent
         function.policy, function.idempotent = spec.policy, spec.idempotent  # the latest holds (GP-15)
         function.lost_at = None
         self.lost.pop(spec.name, None)

@@ -4,7 +4,7 @@ from django import template
 from django.apps import apps
 
 from relay.core.statistics import MEANINGS
-from relay.runtime import Relay, Server
+from relay.runtime import RegisteredFunction, Relay, Server
 
 register = template.Library()
 
@@ -13,6 +13,12 @@ register = template.Library()
 def active_servers(project_id: str) -> list[Server]:
     """The project's back ends that are connected to this process, oldest first."""
     return relay().servers(project_id)
+
+
+@register.inclusion_tag("relay/functions.html")
+def registered_functions(project_id: str) -> dict[str, list[RegisteredFunction]]:
+    """What the connected back ends have registered."""
+    return {"functions": relay().functions(project_id)}
 
 
 @register.inclusion_tag("relay/calls.html")
