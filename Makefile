@@ -8,16 +8,17 @@ PYTHON = .venv/bin/python
 PIP = $(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes
 UV = .venv/bin/uv --no-config
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url
-CODE = gluer_site accounts projects billing relay protocol tests manage.py
+CODE = gluer_site accounts projects billing relay protocol bench tests manage.py
 
 # A file's time tells whether a step is still good: touched when the step has succeeded.
 RUNS = .venv/.runs
 TESTS = .venv/.tests
 NPM = sdks/node_modules/.installed
 SDKS = sdks/node_modules/.built
+BENCH = bench/.build/gen bench/.build/wsrelay
 SDK_SOURCES := $(shell find sdks -type d \( -name node_modules -o -name dist -o -name test \) -prune -o -type f ! -name '*.tgz' ! -name '*.md' -print)
 
-.PHONY: help run build test test-long check lock clean chromium
+.PHONY: help run build test test-long check bench bench-quick bench-peers lock clean chromium
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
@@ -45,12 +46,21 @@ check: $(TESTS) $(SDKS) ## lint, types, imports between apps, migrations, lock f
 	$(PYTHON) protocol/generate.py --check
 	cd sdks && npm run check
 
+bench: $(RUNS) $(BENCH) ## measure Gluer beside other relays (half an hour; nothing else should run)
+	@$(PYTHON) -m bench.run
+
+bench-quick: $(RUNS) $(BENCH) ## the same in under a minute, for use while working
+	@$(PYTHON) -m bench.run --quick
+
+bench-peers: ## install the other relays into bench/.peers
+	@bench/peers/install
+
 lock: $(TESTS) ## write requirements*.txt anew from requirements*.in
 	$(COMPILE) requirements.in -o requirements.txt
 	$(COMPILE) requirements-dev.in -o requirements-dev.txt
 
 clean: ## remove all that make made; var/ (the database, the secrets) stays
-	rm -rf .venv sdks/node_modules sdks/*/node_modules sdks/*/dist sdks/packed .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv bench/.build bench/.peers sdks/node_modules sdks/*/node_modules sdks/*/dist sdks/packed .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 chromium:
 	@.ci/chromium
@@ -65,6 +75,14 @@ $(TESTS): $(RUNS) requirements-dev.txt
 	@echo "Installing what testing needs into .venv …"
 	@$(PIP) -r requirements-dev.txt || { echo "Installing requirements-dev.txt failed; pip says why above."; exit 1; }
 	@touch $@
+
+bench/.build/gen: bench/gen.c bench/peer.c bench/peer.h bench/dialects.c
+	@mkdir -p bench/.build
+	cc -O2 -Wall -Wextra -o $@ $(filter %.c,$^)
+
+bench/.build/wsrelay: bench/wsrelay.c
+	@mkdir -p bench/.build
+	cc -O2 -Wall -Wextra -o $@ $<
 
 $(NPM): sdks/package-lock.json
 	@.ci/node

@@ -1,0 +1,1 @@
+"""Gluer beside other relays, on one machine: `make bench` (README.md)."""
