@@ -108,6 +108,9 @@ class Calls:
 
     def __init__(self, tenant: Tenant) -> None:
         self.tenant = tenant
+        self.functions = tenant.functions.by_name
+        self.deadlines, self.suspects, self.statistics = tenant.deadlines, tenant.suspects, tenant.statistics
+        self.longest, self.most, self.frame = tenant.limits.timeout, tenant.limits.in_flight, tenant.limits.frame
         self.running: dict[str, Call] = {}
         self.handed = 0  # hand-overs ever made; numbers them
         self.waiting_bytes = 0
@@ -117,13 +120,13 @@ class Calls:
 
     def call(self, caller: Connection, frame: frames.Call, now: float) -> None:
         """Begin a call. Raises Refused when it cannot begin; its outcome comes later otherwise."""
-        tenant = self.tenant
-        if frame.id in caller.calling:
+        calling = caller.calling
+        if frame.id in calling:
             raise Refused("bad_frame", f'The call "{frame.id}" is in flight; ids are unique.')
-        if len(caller.calling) >= tenant.limits.in_flight:
-            raise Refused("rate_limited", f"At most {tenant.limits.in_flight} calls in flight.", retry_after=1000)
+        if len(calling) >= self.most:
+            raise Refused("rate_limited", f"At most {self.most} calls in flight.", retry_after=1000)
         timeout = DEFAULT_TIMEOUT if frame.timeout is UNSET else frame.timeout
-        call = Call(self, caller, frame, now + min(timeout, tenant.limits.timeout) / 1000)
+        call = Call(self, caller, frame, now + (timeout if timeout < self.longest else self.longest) / 1000)
         if frame.to is not UNSET:
             if frame.idempotency_key is not UNSET:
                 raise Refused("bad_frame", "A call to a front end (`to`) takes no idempotency_key.")
@@ -195,6 +198,9 @@ class Calls:
 
     def _function(self, cmd: str, now: float) -> Function:
         """The function, if it is known, or may be in a moment. Raises Refused."""
+        function = self.functions.get(cmd)
+        if function is not None and function.lost_at is None:
+            return function  # nearly always
         function = self.tenant.functions.find(cmd)
         if function is not None and function.is_known(now):
             return function
@@ -227,20 +233,19 @@ class Calls:
 
     def _run(self, call: Call, callee: Connection, seat: Seat | None, now: float) -> None:
         """Hand it over."""
-        tenant = self.tenant
         self.handed += 1
-        call.id = str(self.handed)
+        call.id = call_id = str(self.handed)
         call.state, call.callee, call.seat = State.RUNNING, callee, seat
         if not callee.serving:
-            tenant.suspects.owes(callee, now)
-        self.running[call.id] = callee.serving[call.id] = call
+            self.suspects.owes(callee, now)
+        self.running[call_id] = callee.serving[call_id] = call
         if seat is not None:
             seat.in_flight += 1
         if not call.counted:
             call.counted = True
-            tenant.count()
-        tenant.deadlines.set(call, call.deadline)
-        left = max(1, round((call.deadline - now) * 1000))
+            self.tenant.count()
+        self.deadlines.set(call, call.deadline)
+        left = max(1, int((call.deadline - now) * 1000 + 0.5))
         callee.send(encode(frames.CallOut(id=call.id, cmd=call.cmd, data=call.data, timeout=left, header=call.header)))
         if call.function is None or not call.function.idempotent:
             call.data, call.repeatable = frames.NULL, False
@@ -273,12 +278,13 @@ class Calls:
 
     def result(self, callee: Connection, frame: frames.Result, now: float) -> None:
         """Pass the result on and end the call."""
-        call = self._answered(callee, frame.id)
+        call = callee.serving.get(frame.id)
         if call is None:
+            self._unasked(frame.id)
             return
         out = frames.ResultOut(id=call.caller_id, data=frame.data, outcome=frame.outcome)
         raw = encode(out)
-        if len(raw) > self.tenant.limits.frame:
+        if len(raw) > self.frame:
             self.too_large(call, now)
         else:
             self._end(call, "result", out, raw, now)
@@ -309,8 +315,12 @@ class Calls:
     def _answered(self, callee: Connection, call_id: str) -> Call | None:
         call = callee.serving.get(call_id)
         if call is None:
-            self.tenant.statistics.add("forged" if self._is_another(call_id) else "late")
+            self._unasked(call_id)
         return call
+
+    def _unasked(self, call_id: str) -> None:
+        """An answer that nobody waits for from this peer."""
+        self.statistics.add("forged" if self._is_another(call_id) else "late")
 
     def _is_another(self, call_id: str) -> bool:
         """Running at another callee, or never given out."""
@@ -387,7 +397,7 @@ class Calls:
             del caller.calling[call.caller_id]
             if out is not None:
                 caller.send(raw)
-            self.tenant.statistics.add(name)
+            self.statistics.add(name)
         if call.repeat is not None and not follows:
             self._end_followers(call.repeat, call.counted, name, out, now)
         if seat is not None and seat.function.waiting:
@@ -407,7 +417,7 @@ class Calls:
 
     def _leave(self, call: Call) -> None:
         """Take it out of wherever it is."""
-        self.tenant.deadlines.drop(call)
+        self.deadlines.drop(call)
         if call.callee is not None:
             self._leave_callee(call)
         elif call.state is State.HELD or call.state is State.QUEUED:
@@ -417,11 +427,11 @@ class Calls:
             del call.repeat.followers[call]
 
     def _leave_callee(self, call: Call) -> None:
-        callee = call.callee
+        callee, call_id = call.callee, call.id
         assert callee is not None
-        del self.running[call.id], callee.serving[call.id]
+        del self.running[call_id], callee.serving[call_id]
         if not callee.serving:
-            self.tenant.suspects.owes_nothing(callee)
+            self.suspects.owes_nothing(callee)
         if call.seat is not None:
             call.seat.in_flight -= 1
         call.callee = call.seat = None

@@ -44,7 +44,7 @@ class Connection:
         "address", "asked_at", "backlog", "backlog_bytes", "calling", "channels", "close", "connected_at", "draining",
         "flood", "header", "heard", "hello", "hub", "id", "ip", "key", "name", "origin", "owes_since",
         "password_digest", "peer", "ping_sent", "project_id", "public_header", "rate", "sdk", "seats", "send",
-        "serving", "session", "slot", "state", "suspect_since", "tenant", "transport",
+        "serving", "session", "slot", "state", "suspect_since", "takes_calls", "tenant", "transport",
     )  # fmt: skip
 
     def __init__(
@@ -81,7 +81,8 @@ class Connection:
         self.password_digest: str | None = None  # of the password it showed
         self.header = Raw(b"{}")  # of its calls to back ends
         self.public_header = Raw(b"{}")  # of a back end's calls to front ends, without the session, a secret (GP-5)
-        self.draining = False  # it takes no new calls
+        self.draining = False  # it said that it wants no new calls
+        self.takes_calls = True  # neither draining nor suspect
         # of a server that owes an answer, in s of the clock; 0: not so (suspects.py)
         self.owes_since = self.asked_at = self.suspect_since = 0.0
         self.calling: dict[str, Call] = {}  # its own calls without an outcome, by its own ids

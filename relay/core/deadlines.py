@@ -29,7 +29,9 @@ class Deadlines:
         """Let `item` fall due at `when`, in place of any earlier deadline of its own."""
         if item.slot:
             self.drop(item)
-        slot = max(int(when / STEP), self.reached) + 1
+        slot = int(when / STEP) + 1
+        if slot <= self.reached:
+            slot = self.reached + 1
         item.slot = slot
         bucket = self.buckets.get(slot)
         if bucket is None:
@@ -38,12 +40,13 @@ class Deadlines:
 
     def drop(self, item: Due) -> None:
         """Forget the item's deadline, if it has one."""
-        bucket = self.buckets.get(item.slot)
-        if bucket is not None:
-            bucket.pop(item, None)
+        slot = item.slot
+        if slot:
+            bucket = self.buckets[slot]
+            del bucket[item]
             if not bucket:
-                del self.buckets[item.slot]
-        item.slot = 0
+                del self.buckets[slot]
+            item.slot = 0
 
     def tick(self, now: float) -> None:
         """Expire all that fell due until `now`, in order of time."""

@@ -282,7 +282,7 @@ def decode(raw: bytes) -> AnyFrame:
         raise _bad(Envelope(), f"Nested deeper than {DEEPEST} levels.") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise _malformed(raw, str(error)) from None
-    if raw.count(b"[") + raw.count(b"{") > DEEPEST and is_deep(raw):
+    if len(raw) > 2 * DEEPEST and raw.count(b"[") + raw.count(b"{") > DEEPEST and is_deep(raw):
         raise _wrong(raw, f"Nested deeper than {DEEPEST} levels.")
     return frame
 

@@ -31,14 +31,9 @@ class Seat:
         self.turn = 0  # when it was last chosen, in calls of this function
 
     @property
-    def is_online(self) -> bool:
-        """Whether its server counts: a suspect and one that drains do not."""
-        return not (self.connection.suspect_since or self.connection.draining)
-
-    @property
     def is_free(self) -> bool:
         """Whether it takes one more call now."""
-        return self.is_online and (self.concurrency is None or self.in_flight < self.concurrency)
+        return self.connection.takes_calls and (self.concurrency is None or self.in_flight < self.concurrency)
 
 
 class Function:
@@ -60,7 +55,7 @@ class Function:
 
     @property
     def is_online(self) -> bool:
-        return any(seat.is_online for seat in self.seats.values())
+        return any(server.takes_calls for server in self.seats)
 
     def is_known(self, now: float) -> bool:
         """Whether it has servers, or had some until not long ago."""
@@ -71,7 +66,7 @@ class Function:
 
         `choose(n)` gives a random number below n.
         """
-        seats = [seat for seat in self.seats.values() if (seat.is_online if full else seat.is_free)]
+        seats = [seat for seat in self.seats.values() if (seat.connection.takes_calls if full else seat.is_free)]
         if not seats:
             return None
         seat = seats[0] if len(seats) == 1 else POLICIES[self.policy](seats, choose)

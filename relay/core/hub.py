@@ -186,7 +186,10 @@ class Hub:
                 self._before_welcome(connection, raw, now)
                 return
             frame = frames.decode(raw)
-            self._handle(connection, frame, now)
+            handler = connection.tenant.handlers[type(frame)]  # type: ignore[union-attr]  # it is OPEN
+            if handler.charged:
+                self._charge(connection, now)
+            handler.handle(connection, frame, now)
         except Refused as refused:
             self._answer_refused(connection, frame, refused, now)
         except Unreadable as unreadable:
@@ -194,24 +197,24 @@ class Hub:
 
     def request(self, connection: Connection, frame: frames.AnyFrame, now: float) -> None:
         """A frame that an HTTP request stands for."""
+        assert connection.tenant is not None
         try:
-            self._handle(connection, frame, now)
+            self._charge(connection, now)
+            connection.tenant.handlers[type(frame)].handle(connection, frame, now)
         except Refused as refused:
             self._answer_refused(connection, frame, refused, now)
-
-    def _handle(self, connection: Connection, frame: frames.AnyFrame, now: float) -> None:
-        assert connection.tenant is not None
-        handler = connection.tenant.handlers[type(frame)]
-        if handler.charged:
-            self._charge(connection, now)
-        handler.handle(connection, frame, now)
 
     def _charge(self, connection: Connection, now: float) -> None:
         """Take one request out of the rates. Raises Refused."""
         assert connection.key is not None
-        for rate in (connection.rate, connection.key.rate, connection.address.rate):
-            if not rate.take(now):
-                raise Refused("rate_limited", retry_after=rate.wait(now))
+        rate = connection.rate
+        if rate.take(now):
+            rate = connection.key.rate
+            if rate.take(now):
+                rate = connection.address.rate
+                if rate.take(now):
+                    return
+        raise Refused("rate_limited", retry_after=rate.wait(now))
 
     def _answer_refused(
         self, connection: Connection, frame: frames.AnyFrame | None, refused: Refused, now: float

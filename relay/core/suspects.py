@@ -46,6 +46,7 @@ class Suspects:
     def heard(self, server: Connection, now: float) -> None:
         """A suspect is back."""
         server.suspect_since = server.asked_at = 0.0
+        server.takes_calls = not server.draining
         server.owes_since = now
         if not server.serving:
             self.watched.pop(server, None)
@@ -62,6 +63,7 @@ class Suspects:
             elif server.asked_at and server.heard <= server.asked_at:
                 if now - server.asked_at >= SUSPECT_AFTER:
                     server.suspect_since = now
+                    server.takes_calls = False
                     assert server.tenant is not None
                     server.tenant.calls.suspected(server, now)
             elif now - max(server.heard, server.owes_since) >= ASK_AFTER:

@@ -160,7 +160,7 @@ class Tenant:
     def drain(self, connection: Connection, frame: frames.Drain, now: float) -> None:
         """A back end takes no new calls; those in flight finish (GP-59)."""
         _only_back_ends(connection, "Only back ends drain.")
-        connection.draining = True
+        connection.draining, connection.takes_calls = True, False
         for seat in connection.seats.values():
             self.calls.settle(seat.function, now)
         if frame.id is not UNSET:

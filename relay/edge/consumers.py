@@ -1,30 +1,33 @@
 """The relay's WebSocket edge: a Channels consumer with a receive loop of its own.
 
 Channels' routing, accept and close; but no thread hop per message, no channel layer and no task per connection
-(`AsyncConsumer.dispatch` costs 300 µs a message, this loop 50: docs/architecture.md).
+(`AsyncConsumer.dispatch` costs 300 µs a message, this loop 50: docs/architecture.md). Where the server offers the
+direct path (extension.py) the consumer hands its socket over and returns; elsewhere its loop does the same work.
 """
 
 import asyncio
-import time
-from typing import Any
+from time import monotonic
+from typing import TYPE_CHECKING, Any
 
 from channels.consumer import AsyncConsumer
 
 from relay.core.connection import Connection
 from relay.core.errors import Closing
+from relay.core.hub import Hub
 from relay.edge.address import TrustedProxies, source_of
+from relay.edge.extension import EXTENSION
 from relay.edge.headers import header, now_text
 from relay.edge.outbox import Outbox
 from relay.runtime import Relay
+
+if TYPE_CHECKING:
+    from relay.edge.direct import DirectSocket
 
 SUBPROTOCOL = "gluer.v1.json"
 
 
 class RelayConsumer(AsyncConsumer):
     """One socket at /v1/ws/{project id} (GP-1)."""
-
-    relay: Relay
-    proxies: TrustedProxies
 
     def __init__(self, relay: Relay, proxies: TrustedProxies) -> None:
         self.relay, self.proxies = relay, proxies
@@ -34,43 +37,19 @@ class RelayConsumer(AsyncConsumer):
         await receive()  # websocket.connect
         spoken = SUBPROTOCOL in scope["subprotocols"]
         await send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL if spoken else None})
-        hub = self.relay.hub
-        outbox, connection = self.open(scope, send)
-        hub.connect(connection, time.monotonic())
-        if not spoken:
-            sentence = f"Ask for the WebSocket subprotocol {SUBPROTOCOL}."
-            hub.close(connection, Closing(4400, sentence), time.monotonic())
-        try:
-            while (message := await receive())["type"] == "websocket.receive":
-                text = message.get("text")
-                if text is None:
-                    sentence = "Frames are text, not binary."
-                    hub.close(connection, Closing(4400, sentence), time.monotonic())
-                else:
-                    hub.receive(connection, text.encode(), time.monotonic())
-        except asyncio.CancelledError:
-            if outbox.closing is None:  # not our own abort
-                raise
-        finally:
-            hub.disconnect(connection, time.monotonic())
-            outbox.end()
+        take = scope.get("extensions", {}).get(EXTENSION)
+        if take is not None:
+            take(lambda socket: self.peer(scope, spoken, socket))
+        else:
+            await self.loop(scope, spoken, receive, send)
 
-    def open(self, scope: dict[str, Any], send: Any) -> tuple[Outbox, Connection]:
-        """The hub's view of this socket, and the way back to it."""
-        hub = self.relay.hub
-        task = asyncio.current_task()
-        assert task is not None
-        outbox = Outbox(
-            send,
-            hub.limits,
-            slow=lambda: hub.close(connection, Closing(4430), time.monotonic()),
-            abort=lambda: task.done() or task.cancel(),
-        )
-        ip = self.proxies.client(scope)
+    def peer(self, scope: dict[str, Any], spoken: bool, socket: "DirectSocket | Outbox") -> "Peer":
+        """The hub's view of this socket, connected."""
+        hub, ip = self.relay.hub, self.proxies.client(scope)
         connection = Connection(
             hub,
-            outbox.send,
-            outbox.close,
+            socket.send,
+            socket.close,
             address=hub.address(source_of(ip)),
             ip=ip,
             project_id=scope["url_route"]["kwargs"]["project_id"],
@@ -78,9 +57,54 @@ class RelayConsumer(AsyncConsumer):
             transport="ws",
             connected_at=now_text(),
             limits=hub.limits,
-            now=time.monotonic(),
+            now=monotonic(),
         )
-        return outbox, connection
+        hub.connect(connection, monotonic())
+        if not spoken:
+            hub.close(connection, Closing(4400, f"Ask for the WebSocket subprotocol {SUBPROTOCOL}."), monotonic())
+        return Peer(hub, connection)
+
+    async def loop(self, scope: dict[str, Any], spoken: bool, receive: Any, send: Any) -> None:
+        """The way of a server without the direct path."""
+        task = asyncio.current_task()
+        assert task is not None
+        limits = self.relay.hub.limits
+        outbox = Outbox(send, limits, slow=lambda: peer.on_slow(), abort=lambda: task.done() or task.cancel())
+        peer = self.peer(scope, spoken, outbox)
+        try:
+            while (message := await receive())["type"] == "websocket.receive":
+                text = message.get("text")
+                if text is None:
+                    peer.on_binary(message["bytes"])
+                else:
+                    peer.on_text(text.encode())
+        except asyncio.CancelledError:
+            if outbox.closing is None:  # not our own abort
+                raise
+        finally:
+            peer.on_gone()
+            outbox.end()
+
+
+class Peer:
+    """What a socket tells the hub (direct.Receiver)."""
+
+    __slots__ = ("connection", "hub")
+
+    def __init__(self, hub: Hub, connection: Connection) -> None:
+        self.hub, self.connection = hub, connection
+
+    def on_text(self, text: bytes) -> None:
+        self.hub.receive(self.connection, text, monotonic())
+
+    def on_binary(self, data: bytes) -> None:
+        self.hub.close(self.connection, Closing(4400, "Frames are text, not binary."), monotonic())
+
+    def on_slow(self) -> None:
+        self.hub.close(self.connection, Closing(4430), monotonic())
+
+    def on_gone(self) -> None:
+        self.hub.disconnect(self.connection, monotonic())
 
 
 async def unknown_path(scope: dict[str, Any], receive: Any, send: Any) -> None:

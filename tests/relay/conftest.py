@@ -14,7 +14,7 @@ from tests.relay.harness.office import Office
 from tests.relay.harness.server import RelayServer
 from tests.relay.harness.shop import Shop
 
-SERVERS = ("uvicorn", "daphne")
+SERVERS = ("uvicorn", "plain", "daphne")
 
 
 @pytest.fixture(scope="session")

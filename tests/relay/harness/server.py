@@ -16,7 +16,8 @@ from tests.relay.harness.home import BASE, Home
 READ_AT_ALL = str(2 * 1_048_576)  # bytes of one message (GP-30)
 DAPHNE = ["--websocket_timeout", "-1", "--websocket-max-message-size", READ_AT_ALL, "--websocket-max-frame-size"]
 COMMANDS = {
-    "uvicorn": [sys.executable, "-m", "gluer_site.embedded.web"],  # as the supervisor starts it
+    "uvicorn": [sys.executable, "-m", "gluer_site.embedded.web"],  # the fast edge, as the supervisor starts it
+    "plain": [sys.executable, "-m", "tests.relay.harness.plain"],
     "daphne": [sys.executable, "-m", "daphne", *DAPHNE, READ_AT_ALL, "gluer_site.asgi:application", "--fd"],
 }
 

@@ -1,0 +1,226 @@
+"""The one place that touches picows, whose way to take over a transport is not public: pinned, and checked by a test.
+
+picows parses and unmasks; this file checks what it leaves to its user: reserved bits, fragments, UTF-8, the close.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from struct import pack
+from typing import Any
+
+from picows import WSListener, WSMsgType, WSUpgradeResponse, WSUpgradeResponseWithListener
+from picows.picows import WSProtocol  # type: ignore[attr-defined]  # not exported, so its stub does not know it
+
+READ_BUFFER = 2048  # bytes per idle connection; picows takes no less, and doubles it as needed
+SMALL = 4096  # bytes; see Link.send_now
+CLOSE_WITHIN = 10.0  # s for the peer to read what is buffered and to close (GP-5C)
+TEXT, BINARY, CONTINUATION = WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CONTINUATION
+PING, CLOSE = WSMsgType.PING, WSMsgType.CLOSE
+REQUEST = (  # all that picows asks for; the real one was read and judged before
+    b"GET / HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %b\r\n\r\n"
+)
+NOBODY = asyncio.Protocol()  # uvloop keeps the last protocol that was not buffered: this one, not the upgrade's
+SHORT = [bytes((0x81, size)) for size in range(126)]  # headers of short text frames
+ABNORMAL, NO_CODE = 1006, 1005
+FOREIGN_CODES, MOST_CODE = (0, ABNORMAL), 4999  # of a close: what picows lets pass (RFC 6455, 7.4)
+
+
+class Silent:
+    """picows makes a logger per connection out of a real one, and says nothing there that the relay does not know."""
+
+    def isEnabledFor(self, level: int) -> bool:  # noqa: N802 (the name logging gives it)
+        return False
+
+    def log(self, *args: Any, **kwargs: Any) -> None:
+        pass
+
+    debug = info = warning = error = exception = log
+
+
+class Link(WSListener):
+    """A socket after its 101: whole messages in, frames out.
+
+    Its four callables, none of which may raise, are its user's: `on_text` (valid UTF-8), `on_binary`, `on_writable`
+    (whether the socket takes more), `on_closed` (the peer's code and reason, once).
+    """
+
+    on_text: Callable[[bytes], None]
+    on_binary: Callable[[bytes], None]
+    on_writable: Callable[[bool], None]
+    on_closed: Callable[[int, str], None]
+
+    def __init__(self, most: int) -> None:
+        self.most = most  # bytes of a message
+        self.parts: bytearray | None = None  # of a fragmented message
+        self.parts_kind = TEXT
+        self.closed_by: tuple[int, str] | None = None  # the peer's close
+        self.closing = False  # our close was sent, or is about to be
+        self.timer: asyncio.TimerHandle | None = None
+
+    # --- in ----------------------------------------------------------------------------------------------------------
+
+    def on_ws_connected(self, transport: Any) -> None:
+        self.transport = transport
+        self.write = transport.underlying_transport.write
+        self.waiting = transport.underlying_transport.get_write_buffer_size
+
+    def on_ws_frame(self, transport: Any, frame: Any) -> None:
+        kind = frame.msg_type
+        if transport.is_close_frame_sent:
+            return  # picows has refused something, and goes on reading until it cuts, even what is too long
+        if (
+            kind == TEXT
+            and frame.fin
+            and not (self.closing or self.parts is not None or frame.rsv1 or frame.rsv2 or frame.rsv3)
+        ):
+            self._text(frame.get_payload_as_bytes())  # nearly all frames
+        elif frame.rsv1 or frame.rsv2 or frame.rsv3:
+            self.close(1002, "reserved bits")
+            if kind == CLOSE:
+                self.transport.disconnect()  # no answer will come
+        elif kind == CLOSE:
+            self._peer_closes(frame)
+        elif self.closing:
+            return  # nothing is read behind our close
+        elif kind == PING:
+            payload = frame.get_payload_as_bytes()
+            self.write(bytes((0x8A, len(payload))) + payload)
+        elif kind in (TEXT, BINARY, CONTINUATION):
+            self._fragment(kind, frame.fin, frame.get_payload_as_bytes())
+
+    def _text(self, text: bytes) -> None:
+        if not text.isascii():
+            try:
+                text.decode()
+            except UnicodeDecodeError:
+                self.close(1007, "not UTF-8")
+                return
+        self.on_text(text)
+
+    def _fragment(self, kind: WSMsgType, last: bool, payload: bytes) -> None:
+        parts = self.parts
+        if (parts is not None) is not (kind == CONTINUATION):
+            self.close(1002, "fragments out of order")
+            return
+        if parts is None:
+            self.parts = parts = bytearray()
+            self.parts_kind = kind
+        parts += payload
+        if len(parts) > self.most:
+            self.close(1009, "message too big")
+        elif last:
+            self.parts = None
+            if self.parts_kind == TEXT:
+                self._text(bytes(parts))
+            else:
+                self.on_binary(bytes(parts))
+
+    def _peer_closes(self, frame: Any) -> None:
+        payload = frame.get_payload_as_bytes()
+        code = int.from_bytes(payload[:2]) if payload else NO_CODE
+        self.closed_by = (code, payload[2:].decode("utf-8", "replace"))
+        if not self.closing:
+            self.closing = True
+            self.on_writable(False)
+            answer = pack("!H", 1002) if code in FOREIGN_CODES or code > MOST_CODE else payload[:2]
+            self.write(b"\x88" + bytes((len(answer),)) + answer)
+        self.transport.disconnect()
+
+    def on_ws_disconnected(self, transport: Any) -> None:
+        if self.timer is not None:
+            self.timer.cancel()
+        self.closing = True
+        self.on_closed(*(self.closed_by or (ABNORMAL, "")))
+
+    # --- out ---------------------------------------------------------------------------------------------------------
+
+    def send_now(self, text: bytes) -> None:
+        """One text frame of at most SMALL bytes, sent at once. Only as a turn's first write of this socket.
+
+        What the kernel does not take waits in the event loop's own buffer until the turn ends, and picows does not see
+        it there: a second direct write in the same turn would overtake it. `write` keeps the order always. Of a frame
+        above 8 KiB picows gives the event loop a view of a header that it writes over later.
+        """
+        self.transport.send(TEXT, text)
+
+    def close(self, code: int, reason: str) -> None:
+        """Send the close behind what is buffered; the socket ends with the peer's answer, or is cut."""
+        if self.closing:
+            return
+        self.closing = True
+        body = pack("!H", code) + reason.encode()[:123]
+        self.write(b"\x88" + bytes((len(body),)) + body)
+        self.timer = asyncio.get_running_loop().call_later(CLOSE_WITHIN, self.abort)
+
+    def abort(self) -> None:
+        """Cut the socket, whatever is buffered."""
+        self.transport.disconnect(graceful=False)
+
+    def pause_writing(self) -> None:
+        self.on_writable(False)
+
+    def resume_writing(self) -> None:
+        self.on_writable(True)
+
+
+def framed(payload: bytes, first: int = 0x81) -> bytes:
+    """An unmasked frame of one message (RFC 6455, 5.2), text unless `first` says otherwise."""
+    size = len(payload)
+    if size < 126:
+        return (SHORT[size] if first == 0x81 else bytes((first, size))) + payload
+    return (pack("!BBH", first, 126, size) if size < 65536 else pack("!BBQ", first, 127, size)) + payload
+
+
+def take_over(
+    transport: asyncio.Transport, key: str, link: Link, headers: list[tuple[str, str]], early: bytes, most: int
+) -> None:
+    """Answer the upgrade with 101 and these headers, and read frames from now on, beginning with `early` bytes."""
+
+    def upgrade(request: Any) -> Any:
+        response = WSUpgradeResponse.create_101_response(extra_headers=headers)
+        return WSUpgradeResponseWithListener(response, link)
+
+    protocol = make_protocol(upgrade, most)
+    protocol.connection_made(transport)
+    transport.set_protocol(NOBODY)
+    transport.set_protocol(protocol)
+    feed(protocol, REQUEST % key.encode() + early)
+
+
+def make_protocol(upgrade: Callable[[Any], Any], most: int) -> Any:
+    """picows' protocol object. Its constructor takes its arguments by position only; a new picows may move them."""
+    no_host = no_path = no_extra_headers = no_handshake_timeout = None
+    client_side = auto_ping = auto_pong = False  # picows' pongs would not keep the order
+    drop_on_exception = True
+    idle, reply, strategy = 20, 20, 1  # of the automatic pings that are off
+    return WSProtocol(
+        no_host,
+        no_path,
+        client_side,
+        upgrade,
+        Silent(),
+        drop_on_exception,
+        no_handshake_timeout,
+        auto_ping,
+        idle,
+        reply,
+        strategy,
+        auto_pong,
+        most,
+        no_extra_headers,
+        READ_BUFFER,
+    )
+
+
+def feed(protocol: Any, data: bytes) -> None:
+    """Give a buffered protocol bytes that were read before it was there."""
+    view = memoryview(data)
+    while view:
+        buffer = protocol.get_buffer(len(view))
+        size = min(len(buffer), len(view))
+        buffer[:size] = view[:size]
+        protocol.buffer_updated(size)
+        view = view[size:]
