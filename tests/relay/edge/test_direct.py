@@ -246,7 +246,8 @@ class Node(CoreRelay):
     def held(self) -> tuple[int, int, int]:
         """Tasks, scopes, and protocol objects of the upgrade."""
         gc.collect()
-        upgrades = sum(isinstance(thing, FastWebSocketProtocol) for thing in gc.get_objects())
+        # by type: isinstance asks a weak proxy for its class, and what it stood for may be gone
+        upgrades = sum(issubclass(type(thing), FastWebSocketProtocol) for thing in gc.get_objects())
         return len(asyncio.all_tasks(self.loop)), sum(scope() is not None for scope in self.scopes), upgrades
 
 
