@@ -108,9 +108,9 @@ class Calls:
 
     def __init__(self, tenant: Tenant) -> None:
         self.tenant = tenant
-        self.functions = tenant.functions.by_name
-        self.deadlines, self.suspects, self.statistics = tenant.deadlines, tenant.suspects, tenant.statistics
-        self.longest, self.most, self.frame = tenant.limits.timeout, tenant.limits.in_flight, tenant.limits.frame
+        # the tenant's, at hand for every call
+        self.limits, self.functions, self.deadlines = tenant.limits, tenant.functions, tenant.deadlines
+        self.suspects, self.statistics = tenant.suspects, tenant.statistics
         self.running: dict[str, Call] = {}
         self.handed = 0  # hand-overs ever made; numbers them
         self.waiting_bytes = 0
@@ -123,10 +123,10 @@ class Calls:
         calling = caller.calling
         if frame.id in calling:
             raise Refused("bad_frame", f'The call "{frame.id}" is in flight; ids are unique.')
-        if len(calling) >= self.most:
-            raise Refused("rate_limited", f"At most {self.most} calls in flight.", retry_after=1000)
+        if len(calling) >= self.limits.in_flight:
+            raise Refused("rate_limited", f"At most {self.limits.in_flight} calls in flight.", retry_after=1000)
         timeout = DEFAULT_TIMEOUT if frame.timeout is UNSET else frame.timeout
-        call = Call(self, caller, frame, now + (timeout if timeout < self.longest else self.longest) / 1000)
+        call = Call(self, caller, frame, now + min(timeout, self.limits.timeout) / 1000)
         if frame.to is not UNSET:
             if frame.idempotency_key is not UNSET:
                 raise Refused("bad_frame", "A call to a front end (`to`) takes no idempotency_key.")
@@ -194,19 +194,19 @@ class Calls:
             call.repeat, call.state = repeat, State.FOLLOWING
             repeat.followers[call] = None
             caller.calling[call.caller_id] = call
-            self.tenant.deadlines.set(call, call.deadline)
+            self.deadlines.set(call, call.deadline)
 
     def _function(self, cmd: str, now: float) -> Function:
         """The function, if it is known, or may be in a moment. Raises Refused."""
-        function = self.functions.get(cmd)
+        function = self.functions.by_name.get(cmd)
         if function is not None and function.lost_at is None:
             return function  # nearly always
-        function = self.tenant.functions.find(cmd)
+        function = self.functions.find(cmd)
         if function is not None and function.is_known(now):
             return function
         if not self.tenant.is_settling(now):
             raise Refused("no_such_function", NO_SUCH_FUNCTION.format(cmd))
-        return function or self.tenant.functions.expect(cmd)
+        return function or self.functions.expect(cmd)
 
     # --- to a server -------------------------------------------------------------------------------------------------
 
@@ -227,9 +227,9 @@ class Calls:
     def _wait(self, call: Call, state: State, now: float) -> None:
         call.state = state
         if state is State.HELD:
-            self.tenant.statistics.add("held")
+            self.statistics.add("held")
         until = call.deadline if state is State.QUEUED else min(call.deadline, now + self.tenant.hold)
-        self.tenant.deadlines.set(call, until)
+        self.deadlines.set(call, until)
 
     def _run(self, call: Call, callee: Connection, seat: Seat | None, now: float) -> None:
         """Hand it over."""
@@ -284,7 +284,7 @@ class Calls:
             return
         out = frames.ResultOut(id=call.caller_id, data=frame.data, outcome=frame.outcome)
         raw = encode(out)
-        if len(raw) > self.frame:
+        if len(raw) > self.limits.frame:
             self.too_large(call, now)
         else:
             self._end(call, "result", out, raw, now)
@@ -307,7 +307,7 @@ class Calls:
 
     def too_large(self, call: Call, now: float) -> None:
         """The answer is too large for the caller: both are told (GP-5A)."""
-        message = f"The result is larger than {self.tenant.limits.frame} bytes."
+        message = f"The result is larger than {self.limits.frame} bytes."
         if call.callee is not None:
             call.callee.notice("payload_too_large", message, call.cmd)
         self.fail(call, "payload_too_large", now, message)
@@ -348,7 +348,7 @@ class Calls:
 
     def suspected(self, server: Connection, now: float) -> None:
         """The server is silent: what may run twice goes elsewhere, the rest waits for it (GP-13)."""
-        self.tenant.statistics.add("suspected")
+        self.statistics.add("suspected")
         for call in tuple(server.serving.values()):
             self._reroute(call, now)
         for seat in server.seats.values():
@@ -356,13 +356,13 @@ class Calls:
 
     def _reroute(self, call: Call, now: float) -> bool:
         """Let an idempotent call run elsewhere; False when it may not."""
-        function = self.tenant.functions.by_name.get(call.cmd)  # None: unregistered while it ran
+        function = self.functions.by_name.get(call.cmd)  # None: unregistered while it ran
         if not call.repeatable or function is None or not function.idempotent or call.deadline <= now:
             return False
         call.function = function
         self._cancel_at_callee(call)
         self._leave_callee(call)
-        self.tenant.statistics.add("rerouted")
+        self.statistics.add("rerouted")
         self._place(call, now, "callee_lost")
         return True
 
@@ -444,7 +444,7 @@ class Calls:
     def _leave_caller(self, call: Call, name: str) -> None:
         """Its caller has an outcome of this name, and the call goes on."""
         assert call.caller is not None
-        self.tenant.statistics.add(name)
+        self.statistics.add(name)
         del call.caller.calling[call.caller_id]
         call.caller = None
 
