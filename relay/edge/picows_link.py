@@ -13,6 +13,8 @@ from typing import Any
 from picows import WSListener, WSMsgType, WSUpgradeResponse, WSUpgradeResponseWithListener
 from picows.picows import WSProtocol  # type: ignore[attr-defined]  # not exported, so its stub does not know it
 
+from relay.edge.wire import Wire
+
 READ_BUFFER = 2048  # bytes per idle connection; picows takes no less, and doubles it as needed
 SMALL = 4096  # bytes; see Link.send_now
 CLOSE_WITHIN = 10.0  # s for the peer to read what is buffered and to close (GP-5C)
@@ -26,18 +28,6 @@ NOBODY = asyncio.Protocol()  # uvloop keeps the last protocol that was not buffe
 SHORT = [bytes((0x81, size)) for size in range(126)]  # headers of short text frames
 ABNORMAL, NO_CODE = 1006, 1005
 FOREIGN_CODES, MOST_CODE = (0, ABNORMAL), 4999  # of a close: what picows lets pass (RFC 6455, 7.4)
-
-
-class Silent:
-    """picows makes a logger per connection out of a real one, and says nothing there that the relay does not know."""
-
-    def isEnabledFor(self, level: int) -> bool:  # noqa: N802 (the name logging gives it)
-        return False
-
-    def log(self, *args: Any, **kwargs: Any) -> None:
-        pass
-
-    debug = info = warning = error = exception = log
 
 
 class Link(WSListener):
@@ -64,8 +54,8 @@ class Link(WSListener):
 
     def on_ws_connected(self, transport: Any) -> None:
         self.transport = transport
-        self.write = transport.underlying_transport.write
-        self.waiting = transport.underlying_transport.get_write_buffer_size
+        socket = transport.underlying_transport.transport
+        self.write, self.waiting = socket.write, socket.get_write_buffer_size
 
     def on_ws_frame(self, transport: Any, frame: Any) -> None:
         kind = frame.msg_type
@@ -120,14 +110,25 @@ class Link(WSListener):
 
     def _peer_closes(self, frame: Any) -> None:
         payload = frame.get_payload_as_bytes()
-        code = int.from_bytes(payload[:2]) if payload else NO_CODE
-        self.closed_by = (code, payload[2:].decode("utf-8", "replace"))
+        self._closed_by(int.from_bytes(payload[:2]) if payload else NO_CODE, payload[2:].decode("utf-8", "replace"))
+
+    def _closed_by(self, code: int, reason: str) -> None:
+        self.closed_by = (code, reason)
         if not self.closing:
             self.closing = True
             self.on_writable(False)
-            answer = pack("!H", 1002) if code in FOREIGN_CODES or code > MOST_CODE else payload[:2]
-            self.write(b"\x88" + bytes((len(answer),)) + answer)
+            foreign = code in FOREIGN_CODES or code > MOST_CODE
+            answer = b"" if code == NO_CODE else pack("!H", 1002 if foreign else code)
+            self._write_close(answer)
         self.transport.disconnect()
+
+    def refuse(self, code: int, reason: str) -> None:
+        """picows has found a fault. It reads ahead: a close just before it was not told yet, and is what counts."""
+        shaken = self.transport.close_handshake
+        if shaken is None or shaken.recv is None:
+            self.close(code, reason)
+        elif self.closed_by is None:
+            self._closed_by(int(shaken.recv.code) or NO_CODE, shaken.recv.reason or "")
 
     def on_ws_disconnected(self, transport: Any) -> None:
         if self.timer is not None:
@@ -151,7 +152,9 @@ class Link(WSListener):
         if self.closing:
             return
         self.closing = True
-        body = pack("!H", code) + reason.encode()[:123]
+        self._write_close(pack("!H", code) + reason.encode()[:123])
+
+    def _write_close(self, body: bytes) -> None:
         self.write(b"\x88" + bytes((len(body),)) + body)
         self.timer = asyncio.get_running_loop().call_later(CLOSE_WITHIN, self.abort)
 
@@ -183,14 +186,15 @@ def take_over(
         response = WSUpgradeResponse.create_101_response(extra_headers=headers)
         return WSUpgradeResponseWithListener(response, link)
 
-    protocol = make_protocol(upgrade, most)
-    protocol.connection_made(transport)
+    wire = Wire(transport, link)
+    protocol = make_protocol(upgrade, wire, most)
+    protocol.connection_made(wire)
     transport.set_protocol(NOBODY)
     transport.set_protocol(protocol)
     feed(protocol, REQUEST % key.encode() + early)
 
 
-def make_protocol(upgrade: Callable[[Any], Any], most: int) -> Any:
+def make_protocol(upgrade: Callable[[Any], Any], wire: Wire, most: int) -> Any:
     """picows' protocol object. Its constructor takes its arguments by position only; a new picows may move them."""
     no_host = no_path = no_extra_headers = no_handshake_timeout = None
     client_side = auto_ping = auto_pong = False  # picows' pongs would not keep the order
@@ -201,7 +205,7 @@ def make_protocol(upgrade: Callable[[Any], Any], most: int) -> Any:
         no_path,
         client_side,
         upgrade,
-        Silent(),
+        wire,
         drop_on_exception,
         no_handshake_timeout,
         auto_ping,
