@@ -18,7 +18,7 @@ SDKS = sdks/node_modules/.built
 BENCH = bench/.build/gen bench/.build/wsrelay
 SDK_SOURCES := $(shell find sdks -type d \( -name node_modules -o -name dist -o -name test \) -prune -o -type f ! -name '*.tgz' ! -name '*.md' -print)
 
-.PHONY: help run build test test-long check bench bench-quick bench-peers lock clean chromium
+.PHONY: help run build test test-long autobahn check bench bench-quick bench-peers lock clean chromium
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
@@ -34,6 +34,9 @@ test: $(TESTS) $(SDKS) chromium ## run every test that takes seconds
 
 test-long: $(TESTS) $(SDKS) ## run the tests that take minutes
 	$(PYTHON) -m pytest -m long
+
+autobahn: ## install Autobahn|Testsuite, which `make test` uses; needs a CPython 2.7
+	@tests/autobahn/install
 
 check: $(TESTS) $(SDKS) ## lint, types, imports between apps, migrations, lock file, generated files
 	.venv/bin/ruff check $(CODE)
@@ -60,7 +63,7 @@ lock: $(TESTS) ## write requirements*.txt anew from requirements*.in
 	$(COMPILE) requirements-dev.in -o requirements-dev.txt
 
 clean: ## remove all that make made; var/ (the database, the secrets) stays
-	rm -rf .venv bench/.build bench/.peers sdks/node_modules sdks/*/node_modules sdks/*/dist sdks/packed .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .autobahn bench/.build bench/.peers sdks/node_modules sdks/*/node_modules sdks/*/dist sdks/packed .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 chromium:
 	@.ci/chromium

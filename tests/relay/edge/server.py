@@ -26,11 +26,10 @@ class EdgeServer:
             loop="uvloop",
             http="httptools",
             ws=fast_protocol(limits or Limits()),
-            ws_max_size=MOST,
             lifespan="off",
             log_config=None,
             timeout_graceful_shutdown=2,
-            **options,
+            **{"ws_max_size": MOST} | options,
         )
         self.server = uvicorn.Server(config)
         self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [self.listener]})
