@@ -18,7 +18,7 @@ SDKS = sdks/node_modules/.built
 BENCH = bench/.build/gen bench/.build/wsrelay
 SDK_SOURCES := $(shell find sdks -type d \( -name node_modules -o -name dist -o -name test \) -prune -o -type f ! -name '*.tgz' ! -name '*.md' -print)
 
-.PHONY: help run build test test-long autobahn check bench bench-quick bench-peers lock clean chromium
+.PHONY: help run build compile test test-long autobahn check bench bench-quick bench-peers lock clean chromium
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
@@ -26,10 +26,17 @@ help: ## this list
 run: $(RUNS) $(SDKS) ## serve Gluer on http://localhost:8000 (PORT=9000: elsewhere; DEMO=0: no demo account)
 	@$(PYTHON) -m gluer_site.embedded
 
+compile: $(RUNS) ## make machine code of the relay's hot modules: a call costs half (needs a C compiler)
+	@$(PIP) -r requirements-compile.txt || { echo "Installing requirements-compile.txt failed; pip says why above."; exit 1; }
+	@$(PYTHON) -m relay.compiled
+
 build: $(SDKS) ## build both SDKs, and pack them for npm
 
 test: $(TESTS) $(SDKS) chromium ## run every test that takes seconds
+	@$(PYTHON) -m relay.compiled --if-possible
 	$(PYTHON) -m pytest -rs -m "not long"
+	@if [ -e .compiled/stamp ]; then GLUER_COMPILED=1 $(PYTHON) -m pytest -m "not long and not interpreted" tests/relay/core tests/relay/edge; \
+	else echo "NOT RUN: the tests of the core and the edge on machine code, which needs a C compiler."; fi
 	cd sdks && npm test
 
 test-long: $(TESTS) $(SDKS) ## run the tests that take minutes
@@ -49,10 +56,10 @@ check: $(TESTS) $(SDKS) ## lint, types, imports between apps, migrations, lock f
 	$(PYTHON) protocol/generate.py --check
 	cd sdks && npm run check
 
-bench: $(RUNS) $(BENCH) ## measure Gluer beside other relays (half an hour; nothing else should run)
+bench: compile $(BENCH) ## measure Gluer beside other relays (half an hour; nothing else should run)
 	@$(PYTHON) -m bench.run
 
-bench-quick: $(RUNS) $(BENCH) ## the same in under a minute, for use while working
+bench-quick: compile $(BENCH) ## the same in under a minute, for use while working
 	@$(PYTHON) -m bench.run --quick
 
 bench-peers: ## install the other relays into bench/.peers
@@ -61,9 +68,10 @@ bench-peers: ## install the other relays into bench/.peers
 lock: $(TESTS) ## write requirements*.txt anew from requirements*.in
 	$(COMPILE) requirements.in -o requirements.txt
 	$(COMPILE) requirements-dev.in -o requirements-dev.txt
+	$(COMPILE) requirements-compile.in -o requirements-compile.txt
 
 clean: ## remove all that make made; var/ (the database, the secrets) stays
-	rm -rf .venv .autobahn bench/.build bench/.peers sdks/node_modules sdks/*/node_modules sdks/*/dist sdks/packed .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .compiled .autobahn bench/.build bench/.peers sdks/node_modules sdks/*/node_modules sdks/*/dist sdks/packed .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 chromium:
 	@.ci/chromium

@@ -11,13 +11,13 @@ Rule 4  A request is counted when it is first handed to a callee, once (GP-40).
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from msgspec import UNSET, Raw
 
 from relay.core import frames
+from relay.core.deadlines import Due
 from relay.core.errors import OUTCOMES, Refused, cut
-from relay.core.frames import encode
 from relay.core.functions import Function, Seat
 from relay.core.repeats import Repeat, Repeats, with_id
 
@@ -25,9 +25,12 @@ if TYPE_CHECKING:
     from relay.core.connection import Connection
     from relay.core.tenant import Tenant
 
-DEFAULT_TIMEOUT = 30_000  # ms
-MOST_WAITING = 1_000  # calls that wait for one function (GP-53)
-MOST_WAITING_BYTES = 16_777_216  # bytes of data that wait in one project (GP-16)
+encode: Final = frames.encode
+CallOut: Final = frames.CallOut
+ResultOut: Final = frames.ResultOut
+DEFAULT_TIMEOUT: Final = 30_000  # ms
+MOST_WAITING: Final = 1_000  # calls that wait for one function (GP-53)
+MOST_WAITING_BYTES: Final = 16_777_216  # bytes of data that wait in one project (GP-16)
 FROM_CALLEE = frozenset({"app_error", "rejected", "invalid_arguments"})  # any other code becomes app_error (GP-5A)
 NO_SUCH_FUNCTION = 'No back end has registered "{}". Check the name, and that its back end is connected.'
 NO_SERVER = 'No server of "{}" is connected now.'
@@ -45,50 +48,58 @@ class State(Enum):
     ENDED = "has its one outcome"
 
 
+# each looked up once: an enum takes its time to give a member away
+NEW: Final = State.NEW
+FOLLOWING: Final = State.FOLLOWING
+HELD: Final = State.HELD
+QUEUED: Final = State.QUEUED
+RUNNING: Final = State.RUNNING
+ENDED: Final = State.ENDED
+
 TRANSITIONS: dict[State, dict[State, str]] = {
-    State.NEW: {
-        State.RUNNING: "a server has room",
-        State.HELD: "known, no server online",
-        State.QUEUED: "every server is full",
-        State.FOLLOWING: "idempotency key in flight",
-        State.ENDED: "too many wait: server_busy",
+    NEW: {
+        RUNNING: "a server has room",
+        HELD: "known, no server online",
+        QUEUED: "every server is full",
+        FOLLOWING: "idempotency key in flight",
+        ENDED: "too many wait: server_busy",
     },
-    State.HELD: {
-        State.RUNNING: "a server comes back",
-        State.QUEUED: "it is full",
-        State.ENDED: "no_server_online, no_such_function, cancelled, caller lost",
+    HELD: {
+        RUNNING: "a server comes back",
+        QUEUED: "it is full",
+        ENDED: "no_server_online, no_such_function, cancelled, caller lost",
     },
-    State.QUEUED: {
-        State.RUNNING: "a call ends there",
-        State.HELD: "the last server is lost",
-        State.ENDED: "server_busy, no_such_function, cancelled, caller lost",
+    QUEUED: {
+        RUNNING: "a call ends there",
+        HELD: "the last server is lost",
+        ENDED: "server_busy, no_such_function, cancelled, caller lost",
     },
-    State.RUNNING: {
-        State.ENDED: "result, error, deadline_exceeded, callee_lost, cancelled, caller lost",
-        State.RUNNING: "idempotent: callee lost or suspect, another has room",
-        State.HELD: "idempotent: callee lost or suspect, no other online",
-        State.QUEUED: "idempotent: callee lost or suspect, others full",
+    RUNNING: {
+        ENDED: "result, error, deadline_exceeded, callee_lost, cancelled, caller lost",
+        RUNNING: "idempotent: callee lost or suspect, another has room",
+        HELD: "idempotent: callee lost or suspect, no other online",
+        QUEUED: "idempotent: callee lost or suspect, others full",
     },
-    State.FOLLOWING: {State.ENDED: "the first one's outcome, its own deadline, cancelled, caller lost"},
-    State.ENDED: {},
+    FOLLOWING: {ENDED: "the first one's outcome, its own deadline, cancelled, caller lost"},
+    ENDED: {},
 }
 
 
-class Call:
+class Call(Due):
     """One call. `caller` is None once it is lost and an idempotency key keeps the call alive (GP-1A)."""
 
     __slots__ = (
         "callee", "caller", "caller_id", "calls", "cmd", "counted", "data", "deadline", "function", "header", "id",
-        "repeat", "repeatable", "seat", "slot", "state",
+        "repeat", "repeatable", "seat", "state",
     )  # fmt: skip
 
     def __init__(self, calls: Calls, caller: Connection, frame: frames.Call, deadline: float) -> None:
+        super().__init__()
         self.calls, self.caller_id, self.cmd, self.deadline = calls, frame.id, frame.cmd, deadline
         self.caller: Connection | None = caller
         self.header = caller.header
         self.data = frame.data
-        self.state = State.NEW
-        self.slot = 0  # its place in Deadlines
+        self.state = NEW
         self.counted = False
         self.repeatable = True  # `data` is still what the caller gave: it may be handed over (again)
         self.repeat: Repeat | None = None
@@ -109,7 +120,9 @@ class Calls:
     def __init__(self, tenant: Tenant) -> None:
         self.tenant = tenant
         # the tenant's, at hand for every call
-        self.limits, self.functions, self.deadlines = tenant.limits, tenant.functions, tenant.deadlines
+        self.functions, self.deadlines = tenant.functions, tenant.deadlines
+        limits = tenant.limits
+        self.most_in_flight, self.longest, self.largest = limits.in_flight, limits.timeout, limits.frame
         self.suspects, self.statistics = tenant.suspects, tenant.statistics
         self.running: dict[str, Call] = {}
         self.handed = 0  # hand-overs ever made; numbers them
@@ -123,10 +136,10 @@ class Calls:
         calling = caller.calling
         if frame.id in calling:
             raise Refused("bad_frame", f'The call "{frame.id}" is in flight; ids are unique.')
-        if len(calling) >= self.limits.in_flight:
-            raise Refused("rate_limited", f"At most {self.limits.in_flight} calls in flight.", retry_after=1000)
+        if len(calling) >= self.most_in_flight:
+            raise Refused("rate_limited", f"At most {self.most_in_flight} calls in flight.", retry_after=1000)
         timeout = DEFAULT_TIMEOUT if frame.timeout is UNSET else frame.timeout
-        call = Call(self, caller, frame, now + min(timeout, self.limits.timeout) / 1000)
+        call = Call(self, caller, frame, now + min(timeout, self.longest) / 1000)
         if frame.to is not UNSET:
             if frame.idempotency_key is not UNSET:
                 raise Refused("bad_frame", "A call to a front end (`to`) takes no idempotency_key.")
@@ -156,7 +169,7 @@ class Calls:
         call = caller.calling.get(frame.id)
         if call is None:
             return
-        if call.repeat is not None and call.repeat.followers and call.state is not State.FOLLOWING:
+        if call.repeat is not None and call.repeat.followers and call.state is not FOLLOWING:
             self._leave_caller(call, "cancelled")  # others still wait for its outcome
             caller.send(encode(_error(frame.id, "cancelled")))
         else:
@@ -191,7 +204,7 @@ class Calls:
         elif repeat.outcome is not None:
             caller.send(encode(with_id(repeat.outcome, call.caller_id)))
         else:
-            call.repeat, call.state = repeat, State.FOLLOWING
+            call.repeat, call.state = repeat, FOLLOWING
             repeat.followers[call] = None
             caller.calling[call.caller_id] = call
             self.deadlines.set(call, call.deadline)
@@ -222,20 +235,20 @@ class Calls:
         else:
             function.waiting[call] = None
             self.waiting_bytes += len(call.data)
-            self._wait(call, State.QUEUED if function.is_online else State.HELD, now)
+            self._wait(call, QUEUED if function.is_online else HELD, now)
 
     def _wait(self, call: Call, state: State, now: float) -> None:
         call.state = state
-        if state is State.HELD:
+        if state is HELD:
             self.statistics.add("held")
-        until = call.deadline if state is State.QUEUED else min(call.deadline, now + self.tenant.hold)
+        until = call.deadline if state is QUEUED else min(call.deadline, now + self.tenant.hold)
         self.deadlines.set(call, until)
 
     def _run(self, call: Call, callee: Connection, seat: Seat | None, now: float) -> None:
         """Hand it over."""
         self.handed += 1
         call.id = call_id = str(self.handed)
-        call.state, call.callee, call.seat = State.RUNNING, callee, seat
+        call.state, call.callee, call.seat = RUNNING, callee, seat
         if not callee.serving:
             self.suspects.owes(callee, now)
         self.running[call_id] = callee.serving[call_id] = call
@@ -246,7 +259,7 @@ class Calls:
             self.tenant.count()
         self.deadlines.set(call, call.deadline)
         left = max(1, int((call.deadline - now) * 1000 + 0.5))
-        callee.send(encode(frames.CallOut(id=call.id, cmd=call.cmd, data=call.data, timeout=left, header=call.header)))
+        callee.send(encode(CallOut(id=call.id, cmd=call.cmd, data=call.data, timeout=left, header=call.header)))
         if call.function is None or not call.function.idempotent:
             call.data, call.repeatable = frames.NULL, False
 
@@ -262,7 +275,7 @@ class Calls:
                 break
             self._leave_function(call)
             self._run(call, seat.connection, seat, now)
-        state = State.QUEUED if function.is_online else State.HELD
+        state = QUEUED if function.is_online else HELD
         for call in function.waiting:
             if call.state is not state:
                 self._wait(call, state, now)
@@ -282,9 +295,9 @@ class Calls:
         if call is None:
             self._unasked(frame.id)
             return
-        out = frames.ResultOut(id=call.caller_id, data=frame.data, outcome=frame.outcome)
+        out = ResultOut(id=call.caller_id, data=frame.data, outcome=frame.outcome)
         raw = encode(out)
-        if len(raw) > self.limits.frame:
+        if len(raw) > self.largest:
             self.too_large(call, now)
         else:
             self._end(call, "result", out, raw, now)
@@ -307,7 +320,7 @@ class Calls:
 
     def too_large(self, call: Call, now: float) -> None:
         """The answer is too large for the caller: both are told (GP-5A)."""
-        message = f"The result is larger than {self.limits.frame} bytes."
+        message = f"The result is larger than {self.largest} bytes."
         if call.callee is not None:
             call.callee.notice("payload_too_large", message, call.cmd)
         self.fail(call, "payload_too_large", now, message)
@@ -331,9 +344,9 @@ class Calls:
     def expired(self, call: Call, now: float) -> None:
         """Its time is over; the callee is told to stop (GP-5B)."""
         self._cancel_at_callee(call)
-        if call.state is State.HELD:
+        if call.state is HELD:
             self.fail(call, "no_server_online", now, NO_SERVER.format(call.cmd))
-        elif call.state is State.QUEUED:
+        elif call.state is QUEUED:
             self.fail(call, "server_busy", now, BUSY.format(call.cmd))
         else:
             self.fail(call, "deadline_exceeded", now)
@@ -367,7 +380,7 @@ class Calls:
         return True
 
     def _caller_lost(self, call: Call, now: float) -> None:
-        if call.repeat is not None and call.state is not State.FOLLOWING:
+        if call.repeat is not None and call.state is not FOLLOWING:
             self._leave_caller(call, "caller_lost")  # it goes on: the caller may come back and ask (GP-1A)
         else:
             self._cancel_at_callee(call)
@@ -389,9 +402,9 @@ class Calls:
         self, call: Call, name: str, out: frames.ResultOut | frames.ErrorOut | None, raw: bytes, now: float
     ) -> None:
         """The only way to an outcome: `out`, encoded as `raw`; None when nobody is there to hear it."""
-        seat, follows = call.seat, call.state is State.FOLLOWING
+        seat, follows = call.seat, call.state is FOLLOWING
         self._leave(call)
-        call.state = State.ENDED
+        call.state = ENDED
         caller = call.caller
         if caller is not None:
             del caller.calling[call.caller_id]
@@ -420,9 +433,9 @@ class Calls:
         self.deadlines.drop(call)
         if call.callee is not None:
             self._leave_callee(call)
-        elif call.state is State.HELD or call.state is State.QUEUED:
+        elif call.state is HELD or call.state is QUEUED:
             self._leave_function(call)
-        elif call.state is State.FOLLOWING:
+        elif call.state is FOLLOWING:
             assert call.repeat is not None
             del call.repeat.followers[call]
 

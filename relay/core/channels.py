@@ -8,6 +8,7 @@ from msgspec import UNSET
 
 from relay.core import frames
 from relay.core.errors import Refused
+from relay.core.reading import is_name
 
 if TYPE_CHECKING:
     from relay.core.connection import Connection
@@ -62,7 +63,7 @@ class Channels:
 
 def check_name(channel: str) -> None:
     """Raises Refused for a channel name that is reserved or impossible."""
-    if not frames.is_name(channel):
+    if not is_name(channel):
         raise Refused("bad_frame", "A channel's name has no control characters.")
     if channel.startswith(RESERVED):
         raise Refused("forbidden", f'Channel names that begin with "{RESERVED}" are reserved.')

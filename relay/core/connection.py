@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from msgspec import UNSET, Raw
 
 from relay.core import frames
+from relay.core.deadlines import Due
 from relay.core.errors import CLOSE_CODES, Closing, cut
 from relay.core.rates import Rate
 
@@ -37,14 +38,20 @@ class State(Enum):
     CLOSED = "gone"
 
 
-class Connection:
+NEW: Final = State.NEW
+KNOWN: Final = State.KNOWN
+OPEN: Final = State.OPEN
+CLOSED: Final = State.CLOSED
+
+
+class Connection(Due):
     """A front end or back end, over WebSocket (`transport` "ws") or for one request over HTTP ("http")."""
 
     __slots__ = (
         "address", "asked_at", "backlog", "backlog_bytes", "calling", "channels", "close", "connected_at", "draining",
         "flood", "header", "heard", "hello", "hub", "id", "ip", "key", "name", "origin", "owes_since",
         "password_digest", "peer", "ping_sent", "project_id", "public_header", "rate", "sdk", "seats", "send",
-        "serving", "session", "slot", "state", "suspect_since", "takes_calls", "tenant", "transport",
+        "serving", "session", "state", "suspect_since", "takes_calls", "tenant", "transport",
     )  # fmt: skip
 
     def __init__(
@@ -62,11 +69,11 @@ class Connection:
         limits: Limits,
         now: float,
     ) -> None:
+        super().__init__()
         self.hub, self.send, self.close = hub, send, close
         self.address, self.ip, self.project_id, self.origin = address, ip, project_id, origin
         self.transport, self.connected_at = transport, connected_at
-        self.state = State.NEW
-        self.slot = 0  # its place in Deadlines
+        self.state = NEW
         self.heard = now
         self.ping_sent = 0.0  # 0: none is unanswered
         self.rate = Rate(limits.rate)

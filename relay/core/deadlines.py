@@ -4,18 +4,20 @@ Setting and dropping cost one dict operation each, whatever the number of items 
 hierarchical timing wheels", 1987). An item falls due at most STEP late, plus the distance between two ticks.
 """
 
-from typing import Protocol
-
 STEP = 0.05  # s; with a tick of the same length a deadline is kept within 100 ms of the 250 promised (GP-10)
 
 
-class Due(Protocol):
-    """Something that can be waited for; `slot` belongs to Deadlines."""
+class Due:
+    """Something that can be waited for; `slot` belongs to Deadlines, and is 0 without a deadline."""
 
-    slot: int
+    __slots__ = ("slot",)
+
+    def __init__(self) -> None:
+        self.slot = 0
 
     def expire(self, now: float) -> None:
         """Called once, when due; it may set a new deadline."""
+        raise NotImplementedError
 
 
 class Deadlines:

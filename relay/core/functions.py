@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from relay.core import frames
 from relay.core.errors import Refused
+from relay.core.reading import is_name
 
 if TYPE_CHECKING:
     from relay.core.calls import Call
@@ -69,26 +70,27 @@ class Function:
         seats = [seat for seat in self.seats.values() if (seat.connection.takes_calls if full else seat.is_free)]
         if not seats:
             return None
-        seat = seats[0] if len(seats) == 1 else POLICIES[self.policy](seats, choose)
+        seat = seats[0] if len(seats) == 1 else _choose(seats, self.policy, choose)
         self.turns += 1
         seat.turn = self.turns
         return seat
 
 
-def _load(seat: Seat) -> tuple[int, int]:
-    return seat.in_flight, seat.turn
-
-
-def _turn(seat: Seat) -> int:
-    return seat.turn
-
-
-POLICIES: dict[str, Callable[[list[Seat], Callable[[int], int]], Seat]] = {
-    frames.LEAST_IN_FLIGHT: lambda seats, choose: min(seats, key=_load),
-    frames.ROUND_ROBIN: lambda seats, choose: min(seats, key=_turn),
-    frames.RANDOM: lambda seats, choose: seats[choose(len(seats))],
-    frames.FIRST: lambda seats, choose: seats[0],
-}
+def _choose(seats: list[Seat], policy: str, choose: Callable[[int], int]) -> Seat:
+    """By the policy, of several (GP-15)."""
+    if policy == frames.RANDOM:
+        return seats[choose(len(seats))]
+    best = seats[0]
+    if policy != frames.FIRST:
+        by_load = policy == frames.LEAST_IN_FLIGHT
+        for seat in seats:
+            if by_load and seat.in_flight != best.in_flight:
+                better = seat.in_flight < best.in_flight
+            else:
+                better = seat.turn < best.turn
+            if better:
+                best = seat
+    return best
 
 
 class Functions:
@@ -103,7 +105,7 @@ class Functions:
         """All or nothing; the functions registered. Raises Refused `bad_frame`: a wrong name, or above the limit."""
         names = {spec.name for spec in specs}
         for name in names:
-            if not frames.is_name(name):
+            if not is_name(name):
                 raise Refused("bad_frame", "A function's name has no control characters.")
         if len(names | server.seats.keys()) > self.most_per_server:
             raise Refused("bad_frame", f"A back end registers at most {self.most_per_server} functions.")
@@ -149,7 +151,7 @@ class Functions:
     def find(self, cmd: str) -> Function | None:
         """The function, with servers or remembered. Raises Refused `bad_frame` for an impossible name."""
         function = self.by_name.get(cmd)
-        if function is None and not frames.is_name(cmd):
+        if function is None and not is_name(cmd):
             raise Refused("bad_frame", "A function's name has no control characters.")
         return function
 

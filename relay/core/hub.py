@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from msgspec import UNSET, Raw, UnsetType
 
 from relay.core import frames
-from relay.core.connection import PING_EVERY, PONG_WITHIN, Connection, State
+from relay.core.connection import CLOSED, KNOWN, NEW, OPEN, PING_EVERY, PONG_WITHIN, Connection
 from relay.core.deadlines import Deadlines
 from relay.core.errors import OUTCOMES, Closing, Refused, Unreadable
 from relay.core.frames import encode
 from relay.core.limits import Limits
 from relay.core.quota import Quota
+from relay.core.reading import decode, is_name
 from relay.core.sources import Address, Key
 from relay.core.suspects import Suspects
 from relay.core.tenant import Tenant
@@ -61,6 +62,7 @@ class Hub:
     ) -> None:
         """`settling`: s in which back ends may still be on their way (GP-16); `choose(n)`: a random number below n."""
         self.limits, self.authenticate, self.choose = limits, authenticate, choose
+        self.most = limits.frame  # bytes of one frame
         self.settled_at = now + settling
         self.ticked = now
         self.deadlines = Deadlines(now)
@@ -94,7 +96,7 @@ class Hub:
 
     def admit(self, connection: Connection, admission: Admission, now: float) -> None:
         """The hello was good: the peer is let in, and what it sent behind its hello is handled."""
-        if connection.state is not State.KNOWN:
+        if connection.state is not KNOWN:
             return
         tenant = self._tenant(admission)
         try:
@@ -114,7 +116,7 @@ class Hub:
         """Let the caller of one HTTP request in; `request` follows."""
         tenant = self._tenant(admission)
         key = self._key(tenant, admission.key_id)
-        connection.state = State.OPEN
+        connection.state = OPEN
         self._identify(connection, tenant, key, admission)
 
     def admit_stream(self, connection: Connection, admission: Admission, now: float) -> None:
@@ -123,7 +125,7 @@ class Hub:
 
     def refuse(self, connection: Connection, refused: Refused, now: float) -> None:
         """The hello was not good."""
-        if connection.state is State.CLOSED:
+        if connection.state is CLOSED:
             return
         if refused.code in ("unauthorized", "forbidden"):
             connection.address.failures.take(now)
@@ -131,15 +133,15 @@ class Hub:
 
     def close(self, connection: Connection, closing: Closing, now: float) -> None:
         """End a connection from this side: out of everything, `bye`, close."""
-        if connection.state is not State.CLOSED:
+        if connection.state is not CLOSED:
             self.disconnect(connection, now)
             connection.bye(closing)
 
     def disconnect(self, connection: Connection, now: float) -> None:
         """Its socket ended, or its HTTP request did. Told twice, the second time does nothing."""
-        if connection.state is State.CLOSED:
+        if connection.state is CLOSED:
             return
-        connection.state = State.CLOSED
+        connection.state = CLOSED
         connection.backlog, connection.hello = [], None
         self.deadlines.drop(connection)
         self.connections -= 1
@@ -157,7 +159,7 @@ class Hub:
         """Its deadline came (Connection.expire)."""
         if now - self.ticked > LATE:
             self.deadlines.set(connection, now + LATE)  # first its socket is read
-        elif connection.state is not State.OPEN:
+        elif connection.state is not OPEN:
             self.close(connection, Closing(4408), now)
         elif not connection.ping_sent:
             connection.ping_sent = now
@@ -179,17 +181,25 @@ class Hub:
             self.suspects.heard(connection, now)
         frame: frames.AnyFrame | None = None
         try:
-            if len(raw) > self.limits.frame:
+            if len(raw) > self.most:
                 self._oversized(connection, raw, now)
                 return
-            if connection.state is not State.OPEN:
+            if connection.state is not OPEN:
                 self._before_welcome(connection, raw, now)
                 return
-            frame = frames.decode(raw)
-            handler = connection.tenant.handlers[type(frame)]  # type: ignore[union-attr]  # it is OPEN
-            if handler.charged:
+            frame = decode(raw)
+            tenant = connection.tenant
+            assert tenant is not None
+            if isinstance(frame, frames.Call):  # these two are nearly all there are
                 self._charge(connection, now)
-            handler.handle(connection, frame, now)
+                tenant.calls.call(connection, frame, now)
+            elif isinstance(frame, frames.Result):
+                tenant.calls.result(connection, frame, now)
+            else:
+                handler = tenant.handlers[type(frame)]
+                if handler.charged:
+                    self._charge(connection, now)
+                handler.handle(connection, frame, now)
         except Refused as refused:
             self._answer_refused(connection, frame, refused, now)
         except Unreadable as unreadable:
@@ -219,7 +229,7 @@ class Hub:
     def _answer_refused(
         self, connection: Connection, frame: frames.AnyFrame | None, refused: Refused, now: float
     ) -> None:
-        if connection.state is not State.OPEN:
+        if connection.state is not OPEN:
             self.close(connection, Closing(4400, refused.message), now)
             return
         over = refused.code == "rate_limited" if frame is not None else not connection.rate.take(now)
@@ -258,7 +268,7 @@ class Hub:
         if connection.tenant is None:
             self.close(connection, Closing(4413), now)
             return
-        frame = frames.decode(raw)
+        frame = decode(raw)
         if isinstance(frame, frames.Result | frames.Error) and (call := connection.serving.get(frame.id)):
             connection.tenant.calls.too_large(call, now)
             return
@@ -271,13 +281,13 @@ class Hub:
 
     def _before_welcome(self, connection: Connection, raw: bytes, now: float) -> None:
         """The hello, or what was sent behind it. Raises Refused or Unreadable."""
-        if connection.state is State.KNOWN:
+        if connection.state is KNOWN:
             connection.backlog.append(raw)
             connection.backlog_bytes += len(raw)
             if len(connection.backlog) > self.limits.hello_frames or connection.backlog_bytes > self.limits.hello_bytes:
                 self.close(connection, Closing(4413), now)
-        elif connection.state is State.NEW:
-            self._hello(connection, frames.decode(raw), now)
+        elif connection.state is NEW:
+            self._hello(connection, decode(raw), now)
 
     def _hello(self, connection: Connection, frame: frames.AnyFrame, now: float) -> None:
         """The first frame. Raises Refused; who it is, `authenticate` finds out."""
@@ -285,13 +295,13 @@ class Hub:
             raise Refused("bad_frame", "The first frame must be `hello`.")
         if frame.session and (len(frame.session) < SHORTEST_SESSION or frame.session.startswith("$gluer")):
             raise Refused("bad_frame", f"A session id is a secret of at least {SHORTEST_SESSION} characters.")
-        if not (frames.is_name(frame.session) and frames.is_name(frame.name) and frames.is_name(frame.sdk)):
+        if not (is_name(frame.session) and is_name(frame.name) and is_name(frame.sdk)):
             raise Refused("bad_frame", "session, name and sdk have no control characters.")
         address = connection.address
         if not address.failures.ready(now) or not address.hellos.take(now):
             self.close(connection, Closing(4429, "Too many connections from this address.", after=1_000), now)
             return
-        connection.state = State.KNOWN
+        connection.state = KNOWN
         connection.hello = frame
         connection.name, connection.sdk = frame.name, frame.sdk
         self.authenticate(connection, frame)
@@ -320,7 +330,7 @@ class Hub:
             raise Refused("rate_limited", "Too many connections with this key.", retry_after=1_000)
         connection.id, connection.session = admission.connection_id, admission.session
         tenant.enter(connection)
-        connection.state = State.OPEN
+        connection.state = OPEN
         self._identify(connection, tenant, key, admission)
 
     def _identify(self, connection: Connection, tenant: Tenant, key: Key, admission: Admission) -> None:

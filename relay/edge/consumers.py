@@ -13,11 +13,11 @@ from channels.consumer import AsyncConsumer
 
 from relay.core.connection import Connection
 from relay.core.errors import Closing
-from relay.core.hub import Hub
 from relay.edge.address import TrustedProxies, source_of
 from relay.edge.extension import EXTENSION
 from relay.edge.headers import header, now_text
 from relay.edge.outbox import Outbox
+from relay.edge.peer import Peer
 from relay.runtime import Relay
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class RelayConsumer(AsyncConsumer):
         else:
             await self.loop(scope, spoken, receive, send)
 
-    def peer(self, scope: dict[str, Any], spoken: bool, socket: "DirectSocket | Outbox") -> "Peer":
+    def peer(self, scope: dict[str, Any], spoken: bool, socket: "DirectSocket | Outbox") -> Peer:
         """The hub's view of this socket, connected."""
         hub, ip = self.relay.hub, self.proxies.client(scope)
         connection = Connection(
@@ -84,27 +84,6 @@ class RelayConsumer(AsyncConsumer):
         finally:
             peer.on_gone()
             outbox.end()
-
-
-class Peer:
-    """What a socket tells the hub (direct.Receiver)."""
-
-    __slots__ = ("connection", "hub")
-
-    def __init__(self, hub: Hub, connection: Connection) -> None:
-        self.hub, self.connection = hub, connection
-
-    def on_text(self, text: bytes) -> None:
-        self.hub.receive(self.connection, text, monotonic())
-
-    def on_binary(self, data: bytes) -> None:
-        self.hub.close(self.connection, Closing(4400, "Frames are text, not binary."), monotonic())
-
-    def on_slow(self) -> None:
-        self.hub.close(self.connection, Closing(4430), monotonic())
-
-    def on_gone(self) -> None:
-        self.hub.disconnect(self.connection, monotonic())
 
 
 async def unknown_path(scope: dict[str, Any], receive: Any, send: Any) -> None:

@@ -3,57 +3,63 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
 from relay.core.limits import Limits
 from relay.edge.extension import Receiver
-from relay.edge.gather import Gather
-from relay.edge.picows_link import SMALL, Link, framed
+from relay.edge.framing import framed
+from relay.edge.gather import Gather, Writer
+from relay.edge.picows_link import Link
+
+MOST_UNTOLD = 65_536  # bytes that may wait for a socket before it is looked at
 
 
-class DirectSocket:
+class DirectSocket(Writer):
     """Frames out, gathered by turn and bounded; the other half of the consumer's Connection."""
 
-    __slots__ = ("connections", "frames", "gather", "limits", "link", "over", "receiver", "written")
-
-    receiver: Receiver
+    __slots__ = ("connections", "frames", "full", "gather", "limits", "link", "over", "receiver", "write")
 
     def __init__(self, link: Link, gather: Gather, limits: Limits, connections: set[Any]) -> None:
         self.link, self.gather, self.limits = link, gather, limits
         self.connections = connections  # of the server, which shuts them down
         connections.add(self)
+        self.receiver: Receiver | None = None
+        self.write: Callable[[bytes], None] = link.write
         self.frames: list[bytes] = []
-        self.written = 0  # the last turn in which anything was; see Link.send_now
+        self.full = False  # the event loop holds more for this socket than it likes to
         self.over: asyncio.TimerHandle | None = None  # runs while more than `unsent_kept` waits
 
     def give_to(self, receiver: Receiver) -> None:
         """From now on `receiver` is told what comes."""
         self.receiver, link = receiver, self.link
         link.on_text, link.on_binary, link.on_closed = receiver.on_text, receiver.on_binary, self.gone
-        link.on_writable = ignore  # what waits is bounded by bytes and time
+        link.on_writable = self.may_write
+        link.tell_when_full(min(self.limits.unsent_kept, MOST_UNTOLD))
 
     def send(self, frame: bytes) -> None:
         """Write a frame; after a close it is dropped."""
-        if self.link.closing:
-            return
-        turn = self.gather.number
-        if self.gather.at_once() and self.written != turn and not self.frames and len(frame) <= SMALL:
-            self.written = turn
-            self.link.send_now(frame)
-            self._look()
-        else:
-            if not self.frames:
-                self.gather.wait(self)
-            self.frames.append(_shared.framed(frame))
+        gather, frames = self.gather, self.frames
+        at_once = gather.at_once()
+        if not frames:
+            if at_once:
+                self._write(_shared.framed(frame))
+                return
+            gather.wait(self)
+        frames.append(_shared.framed(frame))
 
     def flush(self) -> None:
-        """Write what was gathered, and see what waits."""
-        frames, self.frames = self.frames, []
-        if not frames or self.link.closing:
-            return
-        self.written = self.gather.number
-        self.link.write(frames[0] if len(frames) == 1 else b"".join(frames))
-        self._look()
+        """Write what was gathered."""
+        frames = self.frames
+        if frames:
+            self.frames = []
+            self._write(frames[0] if len(frames) == 1 else b"".join(frames))
+
+    def _write(self, data: bytes) -> None:
+        if not self.link.closing:
+            self.write(data)
+            if self.full:
+                self._look()
 
     def close(self, code: int, reason: str) -> None:
         """Close behind what was sent."""
@@ -64,32 +70,38 @@ class DirectSocket:
         """The server stops."""
         self.close(1012, "")
 
+    def may_write(self, writable: bool) -> None:
+        """The event loop holds little for this socket, or much."""
+        self.full = not writable
+
     def _look(self) -> None:
         """See what waits for the peer to read."""
         waiting = self.link.waiting()
         if waiting <= self.limits.unsent_kept:
             return
         if waiting > self.limits.unsent:
-            self.gather.loop.call_soon(self.receiver.on_slow)
+            self.gather.loop.call_soon(self.slow)
         elif self.over is None:
             self.over = self.gather.loop.call_later(self.limits.unsent_seconds, self._still_over)
 
     def _still_over(self) -> None:
         self.over = None
         if not self.link.closing and self.link.waiting() > self.limits.unsent_kept:
-            self.receiver.on_slow()
+            self.slow()
+
+    def slow(self) -> None:
+        """The peer reads too slowly, or not at all."""
+        assert self.receiver is not None
+        self.receiver.on_slow()
 
     def gone(self, code: int, reason: str) -> None:
         """The socket has ended."""
+        assert self.receiver is not None
         self.connections.discard(self)
         self.frames = []
         if self.over is not None:
             self.over.cancel()
         self.receiver.on_gone()
-
-
-def ignore(writable: bool) -> None:
-    """Nothing to do."""
 
 
 class Shared:
@@ -106,4 +118,4 @@ class Shared:
         return self.bytes
 
 
-_shared = Shared()
+_shared: Final = Shared()

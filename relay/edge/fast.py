@@ -23,11 +23,11 @@ from uvicorn.server import ServerState
 from relay.core.limits import Limits
 from relay.edge.direct import DirectSocket
 from relay.edge.extension import EXTENSION, Receiver
+from relay.edge.framing import BINARY_MESSAGE, framed
 from relay.edge.gather import Gather
-from relay.edge.picows_link import ABNORMAL, Link, framed, take_over
+from relay.edge.picows_link import ABNORMAL, Link, take_over
 
 MOST_EARLY = 65_536  # bytes a client may send before its 101
-BINARY_FRAME = 0x82
 MOST_QUEUED = 16  # messages that wait for the application; above it the socket is not read
 log = logging.getLogger("uvicorn.error")
 
@@ -165,7 +165,7 @@ class FastWebSocketProtocol(asyncio.Protocol):
         elif kind == "websocket.send":
             text = message.get("text")
             if text is None:
-                self.link.write(framed(message["bytes"], BINARY_FRAME))
+                self.link.write(framed(message["bytes"], BINARY_MESSAGE))
             else:
                 self.link.write(framed(text.encode()))
         elif kind == "websocket.close":

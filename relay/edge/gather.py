@@ -7,16 +7,19 @@ writes at once: only when the last turn was busy does a frame wait, and never lo
 from __future__ import annotations
 
 import asyncio
-from typing import Protocol
+from typing import Final
 
-QUIET = 2  # frames a turn; up to so many the relay is idle, and a frame is written at once
+QUIET: Final = 2  # frames a turn; up to so many the relay is idle, and a frame is written at once
 
 
-class Writer(Protocol):
+class Writer:
     """A socket that has frames to write."""
+
+    __slots__ = ()
 
     def flush(self) -> None:
         """Write what was gathered."""
+        raise NotImplementedError
 
 
 class Gather:

@@ -13,6 +13,7 @@ from relay.core import frames
 from relay.core.connection import Connection, State
 from relay.core.errors import CLOSE_CODES, Closing, Refused
 from relay.core.hub import SHORTEST_SESSION, Admission
+from relay.core.reading import parse_data
 from relay.directory import Claim
 from relay.edge.address import TrustedProxies, source_of
 from relay.edge.exchange import Disconnected, Exchange
@@ -193,7 +194,7 @@ def request_frame(verb: str, name: str, exchange: Exchange, body: bytes) -> fram
     """The frame this request stands for. Raises Refused."""
     if not 1 <= len(name) <= LONGEST_NAME:
         raise Refused("bad_frame", f"Names have 1 to {LONGEST_NAME} characters.")
-    data = frames.parse_data(body)
+    data = parse_data(body)
     if verb == "send":
         return frames.Send(cmd=name, data=data)
     if verb == "publish":

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from relay.core import frames
+from relay.core import frames, reading
 from relay.core.errors import LONGEST_MESSAGE, Refused, Unreadable, cut
 from tests.relay.core.cast import CoreRelay
 
@@ -15,7 +15,7 @@ CALL = '{"type":"call","id":"c1","cmd":"a:b"%s}'
 
 
 def decode(text: str) -> frames.AnyFrame:
-    return frames.decode(text.encode())
+    return reading.decode(text.encode())
 
 
 def refusal(text: str) -> Refused:
@@ -212,7 +212,7 @@ def test_what_is_no_frame_ends_its_connection_only(text: str) -> None:
 def test_128_levels_are_not_too_deep() -> None:
     assert isinstance(decode(call_of_depth(128)), frames.Call)
     assert isinstance(decode(CALL % f',"other":[[],{{}}],"data":{data_of_depth(127)}'), frames.Call)
-    assert bytes(frames.parse_data(data_of_depth(128).encode())) == data_of_depth(128).encode()
+    assert bytes(reading.parse_data(data_of_depth(128).encode())) == data_of_depth(128).encode()
 
 
 def test_brackets_in_strings_are_no_levels() -> None:
@@ -249,18 +249,18 @@ def test_is_deep_agrees_with_a_recursive_count(inner: Any, wrappings: int, in_li
     value = inner
     for _ in range(wrappings):
         value = [value, inner] if in_lists else {"a": inner, "[": value}
-    assert frames.is_deep(json.dumps(value).encode()) is (depth(value) > frames.DEEPEST)
+    assert reading.is_deep(json.dumps(value).encode()) is (depth(value) > reading.DEEPEST)
 
 
 # --- bodies and messages ----------------------------------------------------------------------------------------------
 
 
 def test_an_empty_body_is_null() -> None:
-    assert bytes(frames.parse_data(b" \n")) == b"null"
+    assert bytes(reading.parse_data(b" \n")) == b"null"
 
 
 def test_a_body_is_data_as_it_is() -> None:
-    assert bytes(frames.parse_data(b'{"a": [1,  2]}')) == b'{"a": [1,  2]}'
+    assert bytes(reading.parse_data(b'{"a": [1,  2]}')) == b'{"a": [1,  2]}'
 
 
 WRONG_BODIES = [
@@ -277,7 +277,7 @@ WRONG_BODIES = [
 @pytest.mark.parametrize("body", WRONG_BODIES)
 def test_a_wrong_body_is_a_bad_frame(body: bytes) -> None:
     with pytest.raises(Refused) as caught:
-        frames.parse_data(body)
+        reading.parse_data(body)
     assert caught.value.code == "bad_frame"
 
 

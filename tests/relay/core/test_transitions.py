@@ -10,6 +10,7 @@ from relay.core.limits import Limits
 from tests.relay.core.cast import CoreRelay, Peer, Project
 from tests.relay.core.journeys import Journeys
 
+pytestmark = pytest.mark.interpreted  # Journeys replaces an attribute
 KEY = {"idempotency_key": "key"}
 
 

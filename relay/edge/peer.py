@@ -1,0 +1,31 @@
+"""One socket as the hub sees it."""
+
+import time
+from typing import Final
+
+from relay.core.connection import Connection
+from relay.core.errors import Closing
+from relay.core.hub import Hub
+
+monotonic: Final = time.monotonic
+
+
+class Peer:
+    """What a socket tells the hub (extension.Receiver)."""
+
+    __slots__ = ("connection", "hub")
+
+    def __init__(self, hub: Hub, connection: Connection) -> None:
+        self.hub, self.connection = hub, connection
+
+    def on_text(self, text: bytes) -> None:
+        self.hub.receive(self.connection, text, monotonic())
+
+    def on_binary(self, data: bytes) -> None:
+        self.hub.close(self.connection, Closing(4400, "Frames are text, not binary."), monotonic())
+
+    def on_slow(self) -> None:
+        self.hub.close(self.connection, Closing(4430), monotonic())
+
+    def on_gone(self) -> None:
+        self.hub.disconnect(self.connection, monotonic())
