@@ -18,7 +18,7 @@ MADE = HERE.parent / ".compiled"
 STAMP = MADE / "stamp"
 CORE = ("calls", "channels", "connection", "deadlines", "functions", "hub", "quota", "rates", "reading", "repeats")
 HOT = [f"core/{name}.py" for name in (*CORE, "sources", "statistics", "suspects", "tenant")]
-HOT += [f"edge/{name}.py" for name in ("direct", "framing", "gather", "peer")]
+HOT += [f"edge/{name}.py" for name in ("direct", "framing", "gather", "peer", "picows_link")]
 NEEDS = "Compiling needs a C compiler and Python's headers (Debian: apt-get install gcc python3-dev)."
 
 

@@ -13,7 +13,8 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
-from msgspec import UNSET, Raw
+import msgspec
+from msgspec import Raw
 
 from relay.core import frames
 from relay.core.deadlines import Due
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from relay.core.connection import Connection
     from relay.core.tenant import Tenant
 
+UNSET: Final = msgspec.UNSET
 encode: Final = frames.encode
 CallOut: Final = frames.CallOut
 ResultOut: Final = frames.ResultOut

@@ -18,7 +18,7 @@ LEAST_IN_FLIGHT, ROUND_ROBIN, RANDOM, FIRST = "least_in_flight", "round_robin", 
 Milliseconds = Annotated[int, Meta(ge=1, le=2**53)]
 
 
-class Frame(Struct, tag_field="type", kw_only=True):
+class Frame(Struct, tag_field="type", kw_only=True, gc=False):  # a frame is never in a circle
     """What a client sends."""
 
 
@@ -144,7 +144,7 @@ AnyFrame = (
 )
 
 
-class Out(Struct, tag_field="type", kw_only=True, omit_defaults=True):
+class Out(Struct, tag_field="type", kw_only=True, omit_defaults=True, gc=False):
     """What the relay sends; `type` comes first."""
 
 

@@ -6,7 +6,7 @@ A function outlives its servers: for REMEMBERED seconds after the last one was l
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from relay.core import frames
 from relay.core.errors import Refused
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from relay.core.calls import Call
     from relay.core.connection import Connection
 
+LEAST_IN_FLIGHT: Final = frames.LEAST_IN_FLIGHT
+RANDOM: Final = frames.RANDOM
+FIRST: Final = frames.FIRST
 REMEMBERED = 300.0  # s that a function without servers stays known (GP-16)
 MOST_REMEMBERED = 10_000  # of them in one project; those lost longest ago go first
 
@@ -31,10 +34,9 @@ class Seat:
         self.in_flight = 0
         self.turn = 0  # when it was last chosen, in calls of this function
 
-    @property
-    def is_free(self) -> bool:
-        """Whether it takes one more call now."""
-        return self.connection.takes_calls and (self.concurrency is None or self.in_flight < self.concurrency)
+    def takes(self, full: bool) -> bool:
+        """Whether its server takes one more call now; `full`: even if it has all that it wanted."""
+        return self.connection.takes_calls and (full or self.concurrency is None or self.in_flight < self.concurrency)
 
 
 class Function:
@@ -44,7 +46,7 @@ class Function:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.policy = frames.LEAST_IN_FLIGHT
+        self.policy = LEAST_IN_FLIGHT
         self.idempotent = False
         self.before: tuple[str, bool] | None = (
             None  # policy and idempotent, as a registration before the latest had them
@@ -67,30 +69,31 @@ class Function:
 
         `choose(n)` gives a random number below n.
         """
-        seats = [seat for seat in self.seats.values() if (seat.connection.takes_calls if full else seat.is_free)]
-        if not seats:
-            return None
-        seat = seats[0] if len(seats) == 1 else _choose(seats, self.policy, choose)
-        self.turns += 1
-        seat.turn = self.turns
-        return seat
+        best = self._any(choose, full) if self.policy == RANDOM else self._best(full)
+        if best is not None:
+            self.turns += 1
+            best.turn = self.turns
+        return best
 
+    def _any(self, choose: Callable[[int], int], full: bool) -> Seat | None:
+        free = [seat for seat in self.seats.values() if seat.takes(full)]
+        return free[choose(len(free)) if len(free) > 1 else 0] if free else None
 
-def _choose(seats: list[Seat], policy: str, choose: Callable[[int], int]) -> Seat:
-    """By the policy, of several (GP-15)."""
-    if policy == frames.RANDOM:
-        return seats[choose(len(seats))]
-    best = seats[0]
-    if policy != frames.FIRST:
-        by_load = policy == frames.LEAST_IN_FLIGHT
-        for seat in seats:
-            if by_load and seat.in_flight != best.in_flight:
-                better = seat.in_flight < best.in_flight
-            else:
-                better = seat.turn < best.turn
-            if better:
+    def _best(self, full: bool) -> Seat | None:
+        """The first, the one whose turn it is, or the one with the fewest calls in flight."""
+        by_turn, by_load = self.policy != FIRST, self.policy == LEAST_IN_FLIGHT
+        best = None
+        for seat in self.seats.values():
+            if not seat.takes(full):
+                continue
+            if best is None:
                 best = seat
-    return best
+            elif by_load and seat.in_flight != best.in_flight:
+                if seat.in_flight < best.in_flight:
+                    best = seat
+            elif by_turn and seat.turn < best.turn:
+                best = seat
+        return best
 
 
 class Functions:

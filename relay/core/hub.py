@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from msgspec import UNSET, Raw, UnsetType
 
@@ -24,6 +25,8 @@ from relay.core.sources import Address, Key
 from relay.core.suspects import Suspects
 from relay.core.tenant import Tenant
 
+Call: Final = frames.Call
+Result: Final = frames.Result
 LATE = 0.5  # s; after a longer gap between two ticks this process reads its sockets before it judges (GP-13)
 MOST_ADDRESSES = 100_000  # addresses remembered; idle ones are forgotten each second
 SHORTEST_SESSION = 16  # characters (GP-5)
@@ -190,10 +193,10 @@ class Hub:
             frame = decode(raw)
             tenant = connection.tenant
             assert tenant is not None
-            if isinstance(frame, frames.Call):  # these two are nearly all there are
+            if isinstance(frame, Call):  # these two are nearly all there are
                 self._charge(connection, now)
                 tenant.calls.call(connection, frame, now)
-            elif isinstance(frame, frames.Result):
+            elif isinstance(frame, Result):
                 tenant.calls.result(connection, frame, now)
             else:
                 handler = tenant.handlers[type(frame)]

@@ -91,17 +91,18 @@ class DirectSocket(Writer):
 
     def slow(self) -> None:
         """The peer reads too slowly, or not at all."""
-        assert self.receiver is not None
-        self.receiver.on_slow()
+        if self.receiver is not None:
+            self.receiver.on_slow()
 
     def gone(self, code: int, reason: str) -> None:
         """The socket has ended."""
-        assert self.receiver is not None
         self.connections.discard(self)
         self.frames = []
         if self.over is not None:
             self.over.cancel()
-        self.receiver.on_gone()
+        receiver, self.receiver = self.receiver, None
+        if receiver is not None:
+            receiver.on_gone()
 
 
 class Shared:

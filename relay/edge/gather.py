@@ -10,6 +10,7 @@ import asyncio
 from typing import Final
 
 QUIET: Final = 2  # frames a turn; up to so many the relay is idle, and a frame is written at once
+MOST_WRITES: Final = 1_000  # sockets written to in one turn, some 2 ms; a larger fan-out goes on in the next one
 
 
 class Writer:
@@ -28,13 +29,14 @@ class Gather:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self.writers: list[Writer] = []
-        self.number = 1  # of this turn
         self.frames = 0  # sent in this turn
         self.busy = False  # the last turn was
+        self.ending = False  # `turn` will be called
 
     def at_once(self) -> bool:
         """A frame is sent: whether it goes at once, or the socket says `wait` and is flushed at the turn's end."""
-        if not self.frames:
+        if not self.ending:
+            self.ending = True
             self.loop.call_soon(self.turn)
         self.frames += 1
         return not self.busy and self.frames <= QUIET
@@ -44,9 +46,11 @@ class Gather:
 
     def turn(self) -> None:
         """The turn is over."""
-        self.number += 1
         self.busy = self.frames > QUIET
         self.frames = 0
-        writers, self.writers = self.writers, []
+        writers, self.writers = self.writers[:MOST_WRITES], self.writers[MOST_WRITES:]
+        self.ending = bool(self.writers)
+        if self.ending:
+            self.loop.call_soon(self.turn)
         for writer in writers:
             writer.flush()

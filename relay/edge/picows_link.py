@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from struct import pack
-from typing import Any
+from typing import Any, Final
 
+from mypy_extensions import mypyc_attr
 from picows import WSListener, WSMsgType, WSUpgradeResponse, WSUpgradeResponseWithListener
 from picows.picows import WSProtocol  # type: ignore[attr-defined]  # not exported, so its stub does not know it
 
@@ -17,7 +18,9 @@ from relay.edge.wire import Wire
 
 READ_BUFFER = 2048  # bytes per idle connection; picows takes no less, and doubles it as needed
 CLOSE_WITHIN = 10.0  # s for the peer to read what is buffered and to close (GP-5C)
-TEXT, BINARY, CONTINUATION = WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CONTINUATION
+TEXT: Final = WSMsgType.TEXT
+BINARY: Final = WSMsgType.BINARY
+CONTINUATION: Final = WSMsgType.CONTINUATION
 PING, CLOSE = WSMsgType.PING, WSMsgType.CLOSE
 for member in WSMsgType:
     # picows looks one up for each frame; before Python 3.12 that goes through a property, at 150 ns
@@ -31,7 +34,7 @@ ABNORMAL, NO_CODE = 1006, 1005
 FOREIGN_CODES, MOST_CODE = (0, ABNORMAL), 4999  # of a close: what picows lets pass (RFC 6455, 7.4)
 
 
-class Link(WSListener):
+class Link:
     """A socket after its 101: whole messages in, frames out.
 
     Its four callables, none of which may raise, are its user's: `on_text` (valid UTF-8), `on_binary`, `on_writable`
@@ -53,12 +56,14 @@ class Link(WSListener):
 
     # --- in ----------------------------------------------------------------------------------------------------------
 
-    def on_ws_connected(self, transport: Any) -> None:
+    def connected(self, transport: Any) -> None:
+        """picows has answered the upgrade."""
         self.transport = transport
         socket = transport.underlying_transport.transport
         self.write, self.waiting = socket.write, socket.get_write_buffer_size
 
-    def on_ws_frame(self, transport: Any, frame: Any) -> None:
+    def frame(self, transport: Any, frame: Any) -> None:
+        """One frame came."""
         kind = frame.msg_type
         if (
             kind is TEXT
@@ -82,7 +87,7 @@ class Link(WSListener):
             payload = frame.get_payload_as_bytes()
             self.write(bytes((0x8A, len(payload))) + payload)
         elif kind in (TEXT, BINARY, CONTINUATION):
-            self._fragment(kind, frame.fin, frame.get_payload_as_bytes())
+            self._fragment(kind, bool(frame.fin), frame.get_payload_as_bytes())
 
     def _text(self, text: bytes) -> None:
         if not text.isascii():
@@ -133,11 +138,16 @@ class Link(WSListener):
         elif self.closed_by is None:
             self._closed_by(int(shaken.recv.code) or NO_CODE, shaken.recv.reason or "")
 
-    def on_ws_disconnected(self, transport: Any) -> None:
+    def disconnected(self) -> None:
+        """The socket is gone. Lets go of all that would keep this object in a circle."""
         if self.timer is not None:
             self.timer.cancel()
         self.closing = True
-        self.on_closed(*(self.closed_by or (ABNORMAL, "")))
+        code, reason = self.closed_by or (ABNORMAL, "")
+        on_closed = self.on_closed
+        self.on_text = self.on_binary = self.write = ignore
+        self.on_writable, self.on_closed = ignore, ignore_close
+        on_closed(code, reason)
 
     # --- out ---------------------------------------------------------------------------------------------------------
 
@@ -160,11 +170,37 @@ class Link(WSListener):
         """Let `on_writable` be told as soon as more bytes than this wait to be written."""
         self.transport.underlying_transport.transport.set_write_buffer_limits(size)
 
+
+def ignore(what: object) -> None:
+    """Nobody is told any more."""
+
+
+def ignore_close(code: int, reason: str) -> None:
+    """Nobody is told any more."""
+
+
+@mypyc_attr(native_class=False)
+class Listener(WSListener):
+    """What picows calls."""
+
+    def __init__(self, link: Link) -> None:
+        self.link = link
+        self.on_ws_frame = link.frame  # type: ignore[method-assign]  # picows finds it here, and calls it directly
+
+    def on_ws_connected(self, transport: Any) -> None:
+        self.link.connected(transport)
+
+    def on_ws_disconnected(self, transport: Any) -> None:
+        self.link.disconnected()
+
     def pause_writing(self) -> None:
-        self.on_writable(False)
+        self.link.on_writable(False)
 
     def resume_writing(self) -> None:
-        self.on_writable(True)
+        self.link.on_writable(True)
+
+    def refuse(self, code: int, reason: str) -> None:
+        self.link.refuse(code, reason)
 
 
 def take_over(
@@ -174,9 +210,10 @@ def take_over(
 
     def upgrade(request: Any) -> Any:
         response = WSUpgradeResponse.create_101_response(extra_headers=headers)
-        return WSUpgradeResponseWithListener(response, link)
+        return WSUpgradeResponseWithListener(response, listener)
 
-    wire = Wire(transport, link)
+    listener = Listener(link)
+    wire = Wire(transport, listener)
     protocol = make_protocol(upgrade, wire, most)
     protocol.connection_made(wire)
     transport.set_protocol(NOBODY)
@@ -186,25 +223,21 @@ def take_over(
 
 def make_protocol(upgrade: Callable[[Any], Any], wire: Wire, most: int) -> Any:
     """picows' protocol object. Its constructor takes its arguments by position only; a new picows may move them."""
-    no_host = no_path = no_extra_headers = no_handshake_timeout = None
-    client_side = auto_ping = auto_pong = False  # picows' pongs would not keep the order
-    drop_on_exception = True
-    idle, reply, strategy = 20, 20, 1  # of the automatic pings that are off
     return WSProtocol(
-        no_host,
-        no_path,
-        client_side,
+        None,  # no host
+        None,  # no path
+        False,  # we are not the client
         upgrade,
-        wire,
-        drop_on_exception,
-        no_handshake_timeout,
-        auto_ping,
-        idle,
-        reply,
-        strategy,
-        auto_pong,
+        wire,  # for a logger
+        True,  # an exception ends the connection
+        None,  # no time limit of a handshake: it is over
+        False,  # no pings of picows' own
+        20,  # when they would come
+        20,  # when they would be missed
+        1,  # how they would be made
+        False,  # no pongs of its own: they would not keep the order
         most,
-        no_extra_headers,
+        None,  # no more headers
         READ_BUFFER,
     )
 

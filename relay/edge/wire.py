@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import proxy
 
 if TYPE_CHECKING:
-    from relay.edge.picows_link import Link
+    from relay.edge.picows_link import Listener
 
 INTERNAL_ERROR = 1011
 log = logging.getLogger("uvicorn.error")
@@ -21,11 +21,11 @@ log = logging.getLogger("uvicorn.error")
 class Wire:
     """One socket's."""
 
-    __slots__ = ("link", "refused", "transport")
+    __slots__ = ("listener", "refused", "transport")
 
-    def __init__(self, transport: Any, link: Link) -> None:
+    def __init__(self, transport: Any, listener: Listener) -> None:
         self.transport = transport
-        self.link: Link = proxy(link)  # which reaches this object: no cycle
+        self.listener: Listener = proxy(listener)  # which reaches this object: no cycle
         self.refused = False
 
     # --- the transport -----------------------------------------------------------------------------------------------
@@ -69,4 +69,4 @@ class Wire:
     def _refuse(self, code: int, reason: str) -> None:
         if not self.refused:
             self.refused = True
-            self.link.refuse(code, reason)
+            self.listener.refuse(code, reason)

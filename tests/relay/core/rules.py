@@ -66,7 +66,7 @@ def assert_waiting(tenant: Tenant) -> None:
     functions = tenant.functions.by_name.values()
     for function in functions:
         if function.waiting:
-            assert not any(seat.is_free for seat in function.seats.values())
+            assert not any(seat.takes(False) for seat in function.seats.values())
         state = State.QUEUED if function.is_online else State.HELD
         assert all(call.state is state and call.function is function for call in function.waiting)
     assert tenant.calls.waiting_bytes == sum(len(call.data) for f in functions for call in f.waiting)

@@ -61,6 +61,7 @@ def test_the_edge_is_fast_where_picows_is() -> None:
     assert issubclass(server.websocket_protocol(Limits()), FastWebSocketProtocol)
 
 
+@pytest.mark.interpreted  # machine code is not imported twice
 @pytest.mark.parametrize("missing", ["picows", "picows.picows"])
 def test_without_picows_uvicorn_serves_with_a_warning(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, missing: str
@@ -75,6 +76,7 @@ def test_without_picows_uvicorn_serves_with_a_warning(
     assert missing in said
 
 
+@pytest.mark.interpreted
 def test_the_library_is_touched_in_one_place() -> None:
     touching = {
         path.relative_to(BASE).as_posix()
