@@ -22,8 +22,8 @@ class Frame:
     payload: bytes | None
     size: int
 
-    def faults_of_header(self, most: int) -> set[int]:
-        """What is wrong with it, whatever it says and whatever was before it."""
+    def faults(self, most: int) -> set[int]:
+        """What is wrong with it, whatever was before it."""
         faults = set()
         if self.kind not in KINDS or not self.masked:
             faults.add(PROTOCOL_ERROR)
@@ -33,6 +33,11 @@ class Frame:
             faults.add(PROTOCOL_ERROR)
         if (self.said or 0) > most:
             faults.add(TOO_BIG)
+        if self.kind == CLOSE and self.payload:
+            if len(self.payload) == 1 or int.from_bytes(self.payload[:2]) not in NAMED:
+                faults.add(PROTOCOL_ERROR)
+            if not is_text(self.payload[2:]):
+                faults.add(NOT_UTF8)
         return faults
 
 
@@ -51,6 +56,7 @@ class Reader:
         self.may_close: set[int] = set()
         self.parts: bytes | None = None  # of the message that has begun
         self.kind = TEXT
+        self.left = False  # the client has closed
         self.whole = True  # the data end with a whole frame
         while data and not self.closes:
             frame = parse(data)
@@ -58,17 +64,19 @@ class Reader:
                 self.whole = False
                 return
             data = data[frame.size :]
-            self._read(frame)
+            self._read(frame, parse(data))
 
-    def _read(self, frame: Frame) -> None:
-        faults = frame.faults_of_header(self.most)
+    def _read(self, frame: Frame, ahead: Frame | None) -> None:
+        """A server that reads ahead may name the fault of the frame behind instead."""
+        faults = frame.faults(self.most)
         if frame.payload is None:
             self.whole = False
             self.may_close = self._faults_here(frame)
         else:
             faults |= self._faults_here(frame) | self._faults_of_text(frame, frame.payload)
         if faults:
-            self.closes = {code.to_bytes(2) for code in faults | self.may_close}
+            faults |= self.may_close | (ahead.faults(self.most) if ahead else set())
+            self.closes = {code.to_bytes(2) for code in faults}
         elif frame.payload is not None:
             self._take(frame, frame.payload)
 
@@ -83,22 +91,15 @@ class Reader:
         return faults
 
     def _faults_of_text(self, frame: Frame, payload: bytes) -> set[int]:
-        faults = set()
-        if frame.kind == CLOSE and payload:
-            if len(payload) == 1 or int.from_bytes(payload[:2]) not in NAMED:
-                faults.add(PROTOCOL_ERROR)
-            if not is_text(payload[2:]):
-                faults.add(NOT_UTF8)
         kind = self.kind if frame.kind == CONTINUATION else frame.kind
-        if frame.last and kind == TEXT and frame.kind < CLOSE and not is_text((self.parts or b"") + payload):
-            faults.add(NOT_UTF8)
-        return faults
+        ends = frame.last and kind == TEXT and frame.kind < CLOSE
+        return {NOT_UTF8} if ends and not is_text((self.parts or b"") + payload) else set()
 
     def _take(self, frame: Frame, payload: bytes) -> None:
         if frame.kind == PING:
             self.pongs.append(payload)
         elif frame.kind == CLOSE:
-            self.closes = {payload[:2]}
+            self.closes, self.left = {payload[:2]}, True
         elif frame.kind != PONG:
             if frame.kind != CONTINUATION:
                 self.kind, self.parts = frame.kind, b""
@@ -117,7 +118,7 @@ def parse(data: bytes) -> Frame | None:
     known = len(data) >= 2 + longer
     said = int.from_bytes(data[2 : 2 + longer]) if longer else short
     start = 2 + longer + (4 if masked else 0)
-    body, mask = data[start : start + said], data[start - 4 : start]
+    body, mask = data[start : start + said], data[start - 4 : start] if masked else bytes(4)
     return Frame(
         kind=data[0] & 0x0F,
         last=bool(data[0] & 0x80),
