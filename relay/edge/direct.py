@@ -111,7 +111,8 @@ class Shared:
     __slots__ = ("bytes", "text")
 
     def __init__(self) -> None:
-        self.text = self.bytes = b""
+        self.text = b""
+        self.bytes = framed(self.text)
 
     def framed(self, text: bytes) -> bytes:
         if text is not self.text:

@@ -77,8 +77,8 @@ class Reader:
         if faults:
             faults |= self.may_close | (ahead.faults(self.most) if ahead else set())
             self.closes = {code.to_bytes(2) for code in faults}
-            if frame.kind == CLOSE and frame.reserved and ahead:
-                self.closes.add((frame.payload or b"")[:2])  # it may see a second close before these bits
+            if frame.kind == CLOSE and frame.reserved and ahead and (ahead.kind == CLOSE or ahead.faults(self.most)):
+                self.closes.add((frame.payload or b"")[:2])  # it may see that fault before these bits
         elif frame.payload is not None:
             self._take(frame, frame.payload)
 

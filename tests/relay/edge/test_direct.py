@@ -116,6 +116,10 @@ def client(port: int, taker: Taker) -> Iterator[Client]:
         yield client
 
 
+def test_the_first_frame_of_all_may_be_empty() -> None:
+    assert direct.Shared().framed(b"") == framed(b"")
+
+
 def test_an_idle_relay_writes_at_once(client: Client, taker: Taker) -> None:
     def send() -> list[int]:
         taker.socket.send(b"now")
