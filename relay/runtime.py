@@ -1,6 +1,7 @@
 """The relay of this process, put together: hub, directory, metering, and the clock that drives them."""
 
 import asyncio
+import contextlib
 import logging
 import random
 import time
@@ -13,6 +14,7 @@ from relay.core import frames
 from relay.core.connection import BACKEND, Connection
 from relay.core.deadlines import STEP
 from relay.core.errors import Closing, Refused
+from relay.core.farewell import Farewell
 from relay.core.hub import Hub
 from relay.core.limits import Limits
 from relay.database import DatabaseThreads
@@ -22,6 +24,7 @@ from relay.metering import Metering
 POLL_EVERY = 0.4  # s; a change reaches open sockets within 1 s
 SEAL_EVERY = 1.0  # s; what a killed process loses of its counts at most
 TIDY_EVERY = 10.0  # s
+LOOK_EVERY = 0.1  # s, while the process drains
 LOOKUP_THREADS = 4
 log = logging.getLogger(__name__)
 
@@ -60,6 +63,7 @@ class Relay:
         self.sealed = asyncio.Event()  # something may wait to be written
         self.tasks: set[asyncio.Task[None]] = set()
         self.started = False
+        self.draining = False  # asked to end: not ready for new peers
 
     def start(self) -> None:
         """Let the clock run. Must be called in the event loop; later calls do nothing."""
@@ -70,6 +74,14 @@ class Relay:
             self.spawn(self.every(SEAL_EVERY, self.seal))
             self.spawn(self.every(0, self.write))
             self.spawn(self.every(TIDY_EVERY, self.tidy))
+
+    async def drain(self, hurried: asyncio.Event) -> None:
+        """Let the peers move to other processes (GP-6); at most 20 s, and no longer than until `hurried`."""
+        farewell = Farewell(self.hub, time.monotonic())
+        log.info("Draining: %d connections are asked to move", self.hub.connections)
+        while not (farewell.step(time.monotonic()) or hurried.is_set()):
+            await passes(LOOK_EVERY, hurried)
+        log.info("Drained: %d connections are closed", self.hub.connections)
 
     def send_away(self) -> None:
         """Say `bye` to everybody: the process ends."""
@@ -185,6 +197,12 @@ class Relay:
         """What became of the project's calls in the last hour, by name (relay/core/statistics.py), the most first."""
         tenant = self.hub.tenants.get(project_id)
         return {} if tenant is None else dict(tenant.statistics.last_hour().most_common())
+
+
+async def passes(seconds: float, or_else: asyncio.Event) -> None:
+    """Wait for the time, or for the event."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(or_else.wait(), seconds)
 
 
 def described(policy: str, idempotent: bool) -> str:
