@@ -16,8 +16,10 @@ from pathlib import Path
 HERE = Path(__file__).parent
 MADE = HERE.parent / ".compiled"
 STAMP = MADE / "stamp"
-CORE = ("calls", "channels", "connection", "deadlines", "functions", "hub", "quota", "rates", "reading", "repeats")
-HOT = [f"core/{name}.py" for name in (*CORE, "sources", "statistics", "suspects", "tenant")]
+CORE = ("calls", "channels", "connection", "deadlines", "functions", "hub", "others", "quota", "rates", "reading")
+FOLDERS = ("core", "edge", "backplane")
+HOT = [f"core/{name}.py" for name in (*CORE, "repeats", "sources", "statistics", "suspects", "tenant")]
+HOT += [f"backplane/{name}.py" for name in ("mesh", "streams")]
 HOT += [f"edge/{name}.py" for name in ("direct", "framing", "gather", "peer", "picows_link")]
 NEEDS = "Compiling needs a C compiler and Python's headers (Debian: apt-get install gcc python3-dev)."
 
@@ -25,7 +27,7 @@ NEEDS = "Compiling needs a C compiler and Python's headers (Debian: apt-get inst
 def fingerprint() -> str:
     """Of the sources and this Python."""
     digest = hashlib.sha256(f"{sys.version} {sysconfig.get_platform()}".encode())
-    for path in sorted([*HERE.glob("core/*.py"), *HERE.glob("edge/*.py"), Path(__file__)]):
+    for path in sorted([*(path for folder in FOLDERS for path in HERE.glob(f"{folder}/*.py")), Path(__file__)]):
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()
 

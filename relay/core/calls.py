@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Raw
 
 from relay.core import frames
+from relay.core.connection import FRONTEND
 from relay.core.deadlines import Due
 from relay.core.errors import OUTCOMES, Refused, cut
 from relay.core.functions import Function, Seat
@@ -91,13 +92,16 @@ class Call(Due):
     """One call. `caller` is None once it is lost and an idempotency key keeps the call alive (GP-1A)."""
 
     __slots__ = (
-        "callee", "caller", "caller_id", "calls", "cmd", "counted", "data", "deadline", "function", "header", "id",
-        "repeat", "repeatable", "seat", "state",
+        "begun", "callee", "caller", "caller_id", "calls", "cmd", "counted", "data", "deadline", "function", "header",
+        "id", "pinned", "repeat", "repeatable", "seat", "state",
     )  # fmt: skip
 
-    def __init__(self, calls: Calls, caller: Connection, frame: frames.Call, deadline: float) -> None:
+    def __init__(
+        self, calls: Calls, caller: Connection, frame: frames.Call | frames.CallOut, now: float, deadline: float
+    ) -> None:
         super().__init__()
-        self.calls, self.caller_id, self.cmd, self.deadline = calls, frame.id, frame.cmd, deadline
+        self.calls, self.caller_id, self.cmd = calls, frame.id, frame.cmd
+        self.begun, self.deadline = now, deadline
         self.caller: Connection | None = caller
         self.header = caller.header
         self.data = frame.data
@@ -106,6 +110,7 @@ class Call(Due):
         self.repeatable = True  # `data` is still what the caller gave: it may be handed over (again)
         self.repeat: Repeat | None = None
         self.function: Function | None = None  # None: it goes to one peer directly
+        self.pinned: Seat | None = None  # the only one it may run at: another process has chosen it
         # where it runs:
         self.id = ""  # of this hand-over, the callee's
         self.callee: Connection | None = None
@@ -125,7 +130,7 @@ class Calls:
         self.functions, self.deadlines = tenant.functions, tenant.deadlines
         limits = tenant.limits
         self.most_in_flight, self.longest, self.largest = limits.in_flight, limits.timeout, limits.frame
-        self.suspects, self.statistics = tenant.suspects, tenant.statistics
+        self.suspects, self.statistics, self.durations = tenant.suspects, tenant.statistics, tenant.hub.totals.calls
         self.running: dict[str, Call] = {}
         self.handed = 0  # hand-overs ever made; numbers them
         self.waiting_bytes = 0
@@ -141,7 +146,7 @@ class Calls:
         if len(calling) >= self.most_in_flight:
             raise Refused("rate_limited", f"At most {self.most_in_flight} calls in flight.", retry_after=1000)
         timeout = DEFAULT_TIMEOUT if frame.timeout is UNSET else frame.timeout
-        call = Call(self, caller, frame, now + min(timeout, self.longest) / 1000)
+        call = Call(self, caller, frame, now, now + min(timeout, self.longest) / 1000)
         if frame.to is not UNSET:
             if frame.idempotency_key is not UNSET:
                 raise Refused("bad_frame", "A call to a front end (`to`) takes no idempotency_key.")
@@ -156,8 +161,11 @@ class Calls:
         if frame.to is not UNSET:
             targets, header = self.tenant.targets(caller, frame.to), caller.public_header
         else:
-            seat = self._function(frame.cmd, now).pick(self.tenant.choose, full=True)
+            function = self._function(frame.cmd, now)
+            seat = function.pick(self.tenant.choose, full=True)
             if seat is None:
+                if function.is_cut:
+                    raise Refused("relay_unavailable")
                 raise Refused("no_server_online", NO_SERVER.format(frame.cmd))
             targets, header = [seat.connection], caller.header
         self.tenant.check_quota()
@@ -166,13 +174,27 @@ class Calls:
         for target in targets:
             target.send(out)
 
-    def cancel(self, caller: Connection, frame: frames.Cancel, now: float) -> None:
+    def forwarded(self, caller: Connection, callee: Connection | None, frame: frames.CallOut, now: float) -> None:
+        """A call that another process routed to this callee; `caller` stands for that process and is told the end."""
+        call = Call(self, caller, frame, now, now + frame.timeout / 1000)
+        call.header, call.counted = frame.header, True
+        caller.calling[call.caller_id] = call
+        seat = None if callee is None else callee.seats.get(frame.cmd)
+        if callee is not None and callee.peer == FRONTEND:
+            self._run(call, callee, None, now)
+        elif seat is None:
+            self.fail(call, "callee_lost", now)
+        else:
+            call.function, call.pinned = seat.function, seat
+            self._place(call, now, "server_busy")
+
+    def cancel(self, caller: Connection, frame: frames.Cancel | frames.CancelOut, now: float) -> None:
         """End the call at once (GP-5B). Unknown ids crossed with their outcome and are passed over."""
         call = caller.calling.get(frame.id)
         if call is None:
             return
         if call.repeat is not None and call.repeat.followers and call.state is not FOLLOWING:
-            self._leave_caller(call, "cancelled")  # others still wait for its outcome
+            self._leave_caller(call, "cancelled", now)  # others still wait for its outcome
             caller.send(encode(_error(frame.id, "cancelled")))
         else:
             self._cancel_at_callee(call)
@@ -229,15 +251,23 @@ class Calls:
         """Hand it to a server with room, or let it wait for one; `otherwise` is its outcome when too many wait."""
         function = call.function
         assert function is not None
-        seat = function.pick(self.tenant.choose)
+        seat = self._seat(call, function)
         if seat is not None:
             self._run(call, seat.connection, seat, now)
+        elif function.is_cut:
+            self.fail(call, "relay_unavailable", now)
         elif len(function.waiting) >= MOST_WAITING or self.waiting_bytes + len(call.data) > MOST_WAITING_BYTES:
             self.fail(call, otherwise, now)
         else:
             function.waiting[call] = None
             self.waiting_bytes += len(call.data)
             self._wait(call, QUEUED if function.is_online else HELD, now)
+
+    def _seat(self, call: Call, function: Function) -> Seat | None:
+        """One with room that it may run at."""
+        if call.pinned is None:
+            return function.pick(self.tenant.choose)
+        return call.pinned if call.pinned.takes(False) else None
 
     def _wait(self, call: Call, state: State, now: float) -> None:
         call.state = state
@@ -262,21 +292,24 @@ class Calls:
         self.deadlines.set(call, call.deadline)
         left = max(1, int((call.deadline - now) * 1000 + 0.5))
         callee.send(encode(CallOut(id=call.id, cmd=call.cmd, data=call.data, timeout=left, header=call.header)))
-        if call.function is None or not call.function.idempotent:
+        if call.function is None or call.pinned is not None or not call.function.idempotent:
             call.data, call.repeatable = frames.NULL, False
 
     def settle(self, function: Function, now: float) -> None:
         """Something changed for this function: whoever waits for it goes on, or waits for what is now missing."""
-        while function.waiting:
-            call = next(iter(function.waiting))
+        for call in tuple(function.waiting):
             if call.deadline <= now:
                 self.expired(call, now)
                 continue
-            seat = function.pick(self.tenant.choose)
-            if seat is None:
+            if call.pinned is not None and call.pinned.connection not in function.seats:
+                self.fail(call, "callee_lost", now)
+                continue
+            seat = self._seat(call, function)
+            if seat is not None:
+                self._leave_function(call)
+                self._run(call, seat.connection, seat, now)
+            elif call.pinned is None:
                 break
-            self._leave_function(call)
-            self._run(call, seat.connection, seat, now)
         state = QUEUED if function.is_online else HELD
         for call in function.waiting:
             if call.state is not state:
@@ -295,7 +328,7 @@ class Calls:
         """Pass the result on and end the call."""
         call = callee.serving.get(frame.id)
         if call is None:
-            self._unasked(frame.id)
+            self._unasked(callee, frame.id)
             return
         out = ResultOut(id=call.caller_id, data=frame.data, outcome=frame.outcome)
         raw = encode(out)
@@ -330,12 +363,29 @@ class Calls:
     def _answered(self, callee: Connection, call_id: str) -> Call | None:
         call = callee.serving.get(call_id)
         if call is None:
-            self._unasked(call_id)
+            self._unasked(callee, call_id)
         return call
 
-    def _unasked(self, call_id: str) -> None:
-        """An answer that nobody waits for from this peer."""
-        self.statistics.add("forged" if self._is_another(call_id) else "late")
+    def relayed_error(self, callee: Connection, frame: frames.Error, now: float) -> None:
+        """The callee's process says how the call ended: by its function, or as a relay ends it."""
+        call = callee.serving.get(frame.id)
+        if call is None:
+            return
+        if frame.code in FROM_CALLEE:
+            self.error(callee, frame, now)
+        elif frame.code != "callee_lost" or not self._reroute(call, now):
+            self.fail(call, frame.code if frame.code in OUTCOMES else "callee_lost", now, frame.message)
+
+    def undelivered(self, callee: Connection, call_id: str, now: float) -> None:
+        """This call never reached the callee's process."""
+        call = callee.serving.get(call_id)
+        if call is not None and not self._reroute(call, now):
+            self.fail(call, "relay_unavailable", now)
+
+    def _unasked(self, callee: Connection, call_id: str) -> None:
+        """An answer that nobody waits for from this peer. Other processes count their own."""
+        if not callee.process:
+            self.statistics.add("forged" if self._is_another(call_id) else "late")
 
     def _is_another(self, call_id: str) -> bool:
         """Running at another callee, or never given out."""
@@ -383,7 +433,7 @@ class Calls:
 
     def _caller_lost(self, call: Call, now: float) -> None:
         if call.repeat is not None and call.state is not FOLLOWING:
-            self._leave_caller(call, "caller_lost")  # it goes on: the caller may come back and ask (GP-1A)
+            self._leave_caller(call, "caller_lost", now)  # it goes on: the caller may come back and ask (GP-1A)
         else:
             self._cancel_at_callee(call)
             self._end(call, "caller_lost", None, b"", now)
@@ -412,7 +462,9 @@ class Calls:
             del caller.calling[call.caller_id]
             if out is not None:
                 caller.send(raw)
-            self.statistics.add(name)
+            if not caller.process:  # else that process counts it
+                self.statistics.add(name)
+                self.durations.add(now - call.begun)
         if call.repeat is not None and not follows:
             self._end_followers(call.repeat, call.counted, name, out, now)
         if seat is not None and seat.function.waiting:
@@ -456,10 +508,11 @@ class Calls:
         del call.function.waiting[call]
         self.waiting_bytes -= len(call.data)
 
-    def _leave_caller(self, call: Call, name: str) -> None:
+    def _leave_caller(self, call: Call, name: str, now: float) -> None:
         """Its caller has an outcome of this name, and the call goes on."""
         assert call.caller is not None
         self.statistics.add(name)
+        self.durations.add(now - call.begun)
         del call.caller.calling[call.caller_id]
         call.caller = None
 

@@ -47,16 +47,20 @@ class Channels:
     def publish(self, connection: Connection, frame: frames.Publish) -> int:
         """Send it to all subscribers; how many there were. Encoded once, then a loop."""
         check_name(frame.channel)
-        subscribers = self.by_name.get(frame.channel)
-        if not subscribers:
+        if frame.channel not in self.by_name:
             return 0
         out = frames.encode(frames.Message(channel=frame.channel, data=frame.data))
-        if not frame.exclude_me or connection not in subscribers:
+        return self.deliver(frame.channel, out, connection if frame.exclude_me else None)
+
+    def deliver(self, channel: str, out: bytes, excluded: Connection | None) -> int:
+        """Send this message to all subscribers of this process; how many there were."""
+        subscribers = self.by_name.get(channel, {})
+        if excluded is None or excluded not in subscribers:
             for subscriber in subscribers:
                 subscriber.send(out)
             return len(subscribers)
         for subscriber in subscribers:
-            if subscriber is not connection:
+            if subscriber is not excluded:
                 subscriber.send(out)
         return len(subscribers) - 1
 

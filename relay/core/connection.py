@@ -48,10 +48,10 @@ class Connection(Due):
     """A front end or back end, over WebSocket (`transport` "ws") or for one request over HTTP ("http")."""
 
     __slots__ = (
-        "address", "asked_at", "backlog", "backlog_bytes", "calling", "channels", "close", "connected_at", "draining",
-        "flood", "header", "heard", "hello", "hub", "id", "ip", "key", "name", "origin", "owes_since",
-        "password_digest", "peer", "ping_sent", "project_id", "public_header", "rate", "sdk", "seats", "send",
-        "serving", "session", "state", "suspect_since", "takes_calls", "tenant", "transport",
+        "address", "asked_at", "backlog", "backlog_bytes", "calling", "channels", "close", "connected_at", "cut",
+        "draining", "flood", "header", "heard", "hello", "hub", "id", "ip", "key", "name", "origin", "owes_since",
+        "password_digest", "peer", "ping_sent", "process", "project_id", "public_header", "rate", "sdk", "seats",
+        "send", "serving", "session", "state", "suspect_since", "takes_calls", "tenant", "transport",
     )  # fmt: skip
 
     def __init__(
@@ -73,6 +73,8 @@ class Connection(Due):
         self.hub, self.send, self.close = hub, send, close
         self.address, self.ip, self.project_id, self.origin = address, ip, project_id, origin
         self.transport, self.connected_at = transport, connected_at
+        self.process = ""  # where its socket is, if not here (others.py)
+        self.cut = False  # that process cannot be reached now
         self.state = NEW
         self.heard = now
         self.ping_sent = 0.0  # 0: none is unanswered
@@ -89,7 +91,7 @@ class Connection(Due):
         self.header = Raw(b"{}")  # of its calls to back ends
         self.public_header = Raw(b"{}")  # of a back end's calls to front ends, without the session, a secret (GP-5)
         self.draining = False  # it said that it wants no new calls
-        self.takes_calls = True  # neither draining nor suspect
+        self.takes_calls = True  # neither draining, suspect nor cut
         # of a server that owes an answer, in s of the clock; 0: not so (suspects.py)
         self.owes_since = self.asked_at = self.suspect_since = 0.0
         self.calling: dict[str, Call] = {}  # its own calls without an outcome, by its own ids

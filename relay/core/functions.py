@@ -60,6 +60,11 @@ class Function:
     def is_online(self) -> bool:
         return any(server.takes_calls for server in self.seats)
 
+    @property
+    def is_cut(self) -> bool:
+        """It has servers, but those that might take calls are where none can be sent now."""
+        return not self.is_online and any(server.cut for server in self.seats)
+
     def is_known(self, now: float) -> bool:
         """Whether it has servers, or had some until not long ago."""
         return self.lost_at is None or now - self.lost_at < REMEMBERED

@@ -14,14 +14,16 @@ from typing import Final
 from msgspec import UNSET, Raw, UnsetType
 
 from relay.core import frames
-from relay.core.connection import CLOSED, KNOWN, NEW, OPEN, PING_EVERY, PONG_WITHIN, Connection
+from relay.core.connection import BACKEND, CLOSED, KNOWN, NEW, OPEN, PING_EVERY, PONG_WITHIN, Connection
 from relay.core.deadlines import Deadlines
 from relay.core.errors import OUTCOMES, Closing, Refused, Unreadable
 from relay.core.frames import encode
 from relay.core.limits import Limits
+from relay.core.others import Others
 from relay.core.quota import Quota
 from relay.core.reading import decode, is_name
 from relay.core.sources import Address, Key
+from relay.core.statistics import Totals
 from relay.core.suspects import Suspects
 from relay.core.tenant import Tenant
 
@@ -68,8 +70,11 @@ class Hub:
         self.most = limits.frame  # bytes of one frame
         self.settled_at = now + settling
         self.ticked = now
+        self.totals = Totals()
+        self.traffic = self.totals.traffic
         self.deadlines = Deadlines(now)
         self.suspects = Suspects(self)
+        self.others = Others()  # alone, until a backplane joins
         self.wall = 0.0  # the time of day at the last tick, epoch s
         self.tenants: dict[str, Tenant] = {}
         self.quotas: dict[int, Quota] = {}
@@ -90,6 +95,7 @@ class Hub:
     def connect(self, connection: Connection, now: float) -> None:
         """A new socket; its hello has to come in time (GP-2)."""
         self.connections += 1
+        self.totals.opened[connection.transport] += 1
         connection.address.connections += 1
         if connection.address.connections > connection.address.most_connections:
             self.close(connection, Closing(4429, "Too many connections from this address.", after=10_000), now)
@@ -101,13 +107,15 @@ class Hub:
         """The hello was good: the peer is let in, and what it sent behind its hello is handled."""
         if connection.state is not KNOWN:
             return
-        tenant = self._tenant(admission)
+        tenant = self.tenant(admission)
         try:
             self._enter(connection, tenant, admission, now)
         except Refused as refused:
             self.refuse(connection, refused, now)
             return
         connection.send(encode(self._welcome(connection)))
+        if connection.peer == BACKEND:
+            self.others.changed(connection)
         self.deadlines.set(connection, now + PING_EVERY[connection.peer])
         if connection.hello is not None and connection.hello.token:
             connection.notice("bad_frame", "Tokens are not verified by this relay yet; yours is ignored.", "hello")
@@ -117,14 +125,14 @@ class Hub:
 
     def admit_request(self, connection: Connection, admission: Admission) -> None:
         """Let the caller of one HTTP request in; `request` follows."""
-        tenant = self._tenant(admission)
+        tenant = self.tenant(admission)
         key = self._key(tenant, admission.key_id)
         connection.state = OPEN
         self._identify(connection, tenant, key, admission)
 
     def admit_stream(self, connection: Connection, admission: Admission, now: float) -> None:
         """Let a subscriber by HTTP in, which stays; `request` follows. Raises Refused."""
-        self._enter(connection, self._tenant(admission), admission, now)
+        self._enter(connection, self.tenant(admission), admission, now)
 
     def refuse(self, connection: Connection, refused: Refused, now: float) -> None:
         """The hello was not good."""
@@ -132,11 +140,13 @@ class Hub:
             return
         if refused.code in ("unauthorized", "forbidden"):
             connection.address.failures.take(now)
+        self.totals.hellos_refused[refused.code] += 1
         self.close(connection, Closing(CLOSES[refused.code], refused.message, refused.retry_after), now)
 
     def close(self, connection: Connection, closing: Closing, now: float) -> None:
         """End a connection from this side: out of everything, `bye`, close."""
         if connection.state is not CLOSED:
+            self.totals.closes[closing.number] += 1
             self.disconnect(connection, now)
             connection.bye(closing)
 
@@ -151,6 +161,7 @@ class Hub:
         connection.address.connections -= 1
         if connection.tenant is None:
             return
+        self.totals.connected[connection.peer, connection.transport] -= 1
         if connection.key is not None:
             connection.key.connections -= 1
         if connection in connection.tenant.connections:
@@ -180,6 +191,8 @@ class Hub:
     def receive(self, connection: Connection, raw: bytes, now: float) -> None:
         """One text frame (valid UTF-8) came from this peer."""
         connection.heard = now
+        self.traffic.frames_in += 1
+        self.traffic.bytes_in += len(raw)
         if connection.suspect_since:
             self.suspects.heard(connection, now)
         frame: frames.AnyFrame | None = None
@@ -233,8 +246,10 @@ class Hub:
         self, connection: Connection, frame: frames.AnyFrame | None, refused: Refused, now: float
     ) -> None:
         if connection.state is not OPEN:
+            self.totals.hellos_refused[refused.code] += 1
             self.close(connection, Closing(4400, refused.message), now)
             return
+        self.totals.refused[refused.code] += 1
         over = refused.code == "rate_limited" if frame is not None else not connection.rate.take(now)
         if over and not connection.flood.take(now):
             self.close(connection, Closing(4429, after=5_000), now)
@@ -302,6 +317,7 @@ class Hub:
             raise Refused("bad_frame", "session, name and sdk have no control characters.")
         address = connection.address
         if not address.failures.ready(now) or not address.hellos.take(now):
+            self.totals.hellos_refused["rate_limited"] += 1
             self.close(connection, Closing(4429, "Too many connections from this address.", after=1_000), now)
             return
         connection.state = KNOWN
@@ -311,7 +327,7 @@ class Hub:
 
     # --- tenants -----------------------------------------------------------------------------------------------------
 
-    def _tenant(self, admission: Admission) -> Tenant:
+    def tenant(self, admission: Admission) -> Tenant:
         tenant = self.tenants.get(admission.project_id)
         if tenant is None:
             quota = self.quotas.get(admission.workspace_id)
@@ -342,6 +358,7 @@ class Hub:
         connection.tenant, connection.key = tenant, key
         connection.id, connection.session, connection.peer = admission.connection_id, admission.session, admission.peer
         connection.password_digest = admission.password_digest
+        self.totals.connected[connection.peer, connection.transport] += 1
         connection.public_header = Raw(encode(frames.PublicHeader(connection.id, connection.peer)))
         connection.header = Raw(
             encode(
@@ -390,6 +407,7 @@ class Hub:
         for tenant in self.tenants.values():
             if tenant.requests:
                 counts[tenant.quota.workspace_id, tenant.project_id] = tenant.requests
+                self.totals.requests += tenant.requests
                 tenant.requests = 0
         return counts
 

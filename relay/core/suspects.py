@@ -28,8 +28,8 @@ class Suspects:
         self.watched: dict[Connection, None] = {}
 
     def owes(self, callee: Connection, now: float) -> None:
-        """From now on the callee has calls to answer. Front ends are never suspect."""
-        if callee.peer == BACKEND:
+        """From now on the callee has calls to answer. Front ends are never suspect; each process judges its own."""
+        if callee.peer == BACKEND and not callee.process:
             callee.owes_since = now
             self.watched[callee] = None
 
@@ -51,6 +51,7 @@ class Suspects:
         if not server.serving:
             self.watched.pop(server, None)
         assert server.tenant is not None
+        self.hub.others.changed(server)
         for seat in server.seats.values():
             server.tenant.calls.settle(seat.function, now)
 
@@ -64,6 +65,7 @@ class Suspects:
                 if now - server.asked_at >= SUSPECT_AFTER:
                     server.suspect_since = now
                     server.takes_calls = False
+                    self.hub.others.changed(server)
                     assert server.tenant is not None
                     server.tenant.calls.suspected(server, now)
             elif now - max(server.heard, server.owes_since) >= ASK_AFTER:

@@ -39,9 +39,11 @@ class Tenant:
         self.project_id, self.quota, self.hub = project_id, quota, hub
         self.hold = hold  # s that a call waits for a server to come back (GP-16)
         self.limits, self.deadlines, self.suspects, self.choose = hub.limits, hub.deadlines, hub.suspects, hub.choose
-        self.statistics = Statistics(int(hub.wall) // 60)
+        self.statistics = Statistics(int(hub.wall) // 60, hub.totals.events)
         self.connections: dict[Connection, None] = {}
         self.by_id: dict[str, Connection] = {}
+        self.remote: dict[str, Connection] = {}  # servers of other processes, by id (others.py)
+        self.callers: dict[str, Connection] = {}  # each stands for all callers of another process, by its id
         self.sessions: dict[str, list[Connection]] = {}
         self.keys: dict[int, Key] = {}
         self.functions = Functions(hub.limits.functions)
@@ -79,6 +81,8 @@ class Tenant:
 
     def leave(self, connection: Connection, now: float) -> None:
         """Take a peer out of everything: first the rotation, then its calls end."""
+        if connection.peer == BACKEND:
+            self.hub.others.gone(connection)
         del self.connections[connection], self.by_id[connection.id]
         session = self.sessions[connection.session]
         session.remove(connection)
@@ -88,6 +92,14 @@ class Tenant:
         self.suspects.gone(connection)
         self.channels.unsubscribe(connection, list(connection.channels))
         self.calls.lost(connection, now)
+        for function in functions:
+            self.calls.settle(function, now)
+
+    def leave_remote(self, server: Connection, now: float) -> None:
+        """A server of another process went, or that process did."""
+        del self.remote[server.id]
+        functions = self.functions.lose(server, now)
+        self.calls.lost(server, now)
         for function in functions:
             self.calls.settle(function, now)
 
@@ -117,6 +129,7 @@ class Tenant:
         """Nobody is here, and nothing is remembered."""
         return not (
             self.connections
+            or self.remote
             or self.keys
             or self.calls.running
             or self.calls.repeats.by_scope
@@ -144,6 +157,7 @@ class Tenant:
         """A back end offers functions."""
         _only_back_ends(connection, "Only back ends register functions; connect with the private key.")
         functions = self.functions.register(connection, frame.functions)
+        self.hub.others.changed(connection)
         answer(connection, frame.id)
         for function in functions:
             self.calls.settle(function, now)
@@ -155,12 +169,14 @@ class Tenant:
             function = self.functions.unregister(connection, spec.name)
             if function is not None:
                 self.calls.unregistered(function, now)
+        self.hub.others.changed(connection)
         answer(connection, frame.id)
 
     def drain(self, connection: Connection, frame: frames.Drain, now: float) -> None:
         """A back end takes no new calls; those in flight finish (GP-59)."""
         _only_back_ends(connection, "Only back ends drain.")
         connection.draining, connection.takes_calls = True, False
+        self.hub.others.changed(connection)
         for seat in connection.seats.values():
             self.calls.settle(seat.function, now)
         if frame.id is not UNSET:
@@ -178,7 +194,12 @@ class Tenant:
         """A back end sends a message to a channel's subscribers."""
         _only_back_ends(connection, "Front ends may not publish in this project; publish from a back end.")
         self.check_quota()
+        if self.hub.others.publish(self, connection, frame, now):
+            self.count()
+            return  # what is answered, they know
         receivers = self.channels.publish(connection, frame)
+        self.hub.totals.published += 1
+        self.hub.totals.delivered += receivers
         self.count()
         if frame.id is not UNSET:
             answer(connection, frame.id, Raw(b'{"receivers":%d}' % receivers))

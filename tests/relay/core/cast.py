@@ -200,7 +200,9 @@ class CoreRelay:
         slow_directory: bool = False,
         settling: float = 0.0,
         choose: Callable[[int], int] = lambda below: 0,
+        name: str = "",
     ) -> None:
+        self.name = name  # in the ids of its connections
         self.limits = limits or Limits()
         self.now = START
         self.wall = MIDNIGHT - 86_400
@@ -249,7 +251,7 @@ class CoreRelay:
             project_id=project.id,
             workspace_id=project.workspace_id,
             quota=project.quota,
-            connection_id=f"connection-{self.made}",
+            connection_id=f"{self.name}connection-{self.made}",
             session=hello.session or f"session-of-{self.made:08}",
             password_digest=None,
             hold=project.hold,

@@ -1,0 +1,131 @@
+"""What processes of the relay tell each other: batches of entries, in MessagePack.
+
+Rule 1  A process has two kinds of streams: one to all (destination "", its own copy included), one to each other
+        process. Each numbers its batches; a receiver that misses a number knows what was lost, and says so.
+Rule 2  All processes run the same version of these shapes but for a rolling upgrade: fields are only ever appended.
+"""
+
+import msgspec
+from msgspec import Struct
+
+from relay.core.frames import FunctionSpec
+
+
+class Entry(Struct, tag=True, array_like=True, gc=False):
+    """One of the shapes below."""
+
+
+class ForPeer(Entry, tag="to"):
+    """A frame for a peer of the receiver: a call, a cancel, a send."""
+
+    project: str
+    connection: str
+    frame: bytes
+
+
+class FromPeer(Entry, tag="from"):
+    """A frame that answers a call of the receiver: a result, an error, progress."""
+
+    project: str
+    frame: bytes
+
+
+class Published(Entry, tag="publish"):
+    """To all: a message for a channel's subscribers. `asked`: the publisher's question how many there are, or 0."""
+
+    project: str
+    channel: str
+    frame: bytes
+    excluded: str
+    asked: int
+
+
+class Receivers(Entry, tag="receivers"):
+    """The answer of one process."""
+
+    asked: int
+    number: int
+
+
+class Quota(Struct, array_like=True, gc=False):
+    """Of a workspace: requests of the month, and when it ends (epoch s)."""
+
+    limit: int
+    used: int
+    resets_at: float
+
+
+class Server(Entry, tag="server"):
+    """To all: a back end of the sender as it is now. `hold`: s (GP-16). `version`: of all that the sender has told."""
+
+    version: int
+    project: str
+    workspace: int
+    quota: Quota
+    hold: float
+    id: str
+    name: str
+    sdk: str
+    connected_at: str
+    takes_calls: bool
+    draining: bool
+    functions: list[FunctionSpec]
+
+
+class Gone(Entry, tag="gone"):
+    """To all: a back end of the sender went."""
+
+    version: int
+    project: str
+    id: str
+
+
+class Servers(Entry, tag="servers"):
+    """To one that asked: who is here at this version; their `Server` entries came before."""
+
+    version: int
+    ids: list[str]
+
+
+class Ask(Entry, tag="ask"):
+    """Who are your servers?"""
+
+
+class GivenUp(Entry, tag="given up"):
+    """The receiver was taken for dead: its calls here were ended, and calls to it."""
+
+
+class Lost(Entry, tag="lost"):
+    """Batches of the receiver's stream to the sender that never came, the first and the last."""
+
+    first: int
+    last: int
+
+
+class Beat(Entry, tag="beat"):
+    """To all, each half second: how far the sender's servers and streams are, and what it has read of others'."""
+
+    version: int
+    sent: dict[str, int]
+    read: dict[str, int]
+
+
+class Leaving(Entry, tag="leaving"):
+    """To all: the sender ends now."""
+
+
+AnyEntry = ForPeer | FromPeer | Published | Receivers | Server | Gone | Servers | Ask | GivenUp | Lost | Beat | Leaving
+
+
+class Batch(Struct, array_like=True, gc=False):
+    """Of the process `source`; `number` counts the batches of this stream to `destination`, from 1."""
+
+    source: str
+    destination: str
+    stream: int
+    number: int
+    entries: list[AnyEntry]
+
+
+pack = msgspec.msgpack.Encoder().encode
+unpack = msgspec.msgpack.Decoder(Batch).decode

@@ -1,0 +1,100 @@
+"""Numbered batches from one process to another, or to all: what waits, and what is kept until it was read."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from relay.backplane.messages import AnyEntry, Batch, ForPeer, FromPeer, Published, pack
+
+MOST_BATCH = 262_144  # bytes of a batch, or one entry
+MOST_WAITING = 67_108_864  # bytes that wait for one destination
+MOST_KEPT = 8_388_608  # bytes of batches that were sent and not yet read; the oldest are forgotten
+OVERHEAD = 64  # bytes of an entry beside its frame
+
+
+def size_of(entry: AnyEntry) -> int:
+    """About how many bytes it takes."""
+    if isinstance(entry, ForPeer | FromPeer | Published):
+        return OVERHEAD + len(entry.frame)
+    return OVERHEAD
+
+
+class Outgoing:
+    """The stream to one destination; "" is all."""
+
+    __slots__ = ("destination", "entries", "kept", "kept_bytes", "number", "source", "stream", "waiting")
+
+    def __init__(self, source: str, destination: str, stream: int) -> None:
+        self.source, self.destination, self.stream = source, destination, stream
+        self.number = 0  # of the last batch
+        self.entries: deque[AnyEntry] = deque()
+        self.waiting = 0  # bytes of them
+        self.kept: deque[tuple[int, list[AnyEntry], int]] = deque()  # number, entries, bytes
+        self.kept_bytes = 0
+
+    @property
+    def is_full(self) -> bool:
+        return self.waiting > MOST_WAITING
+
+    def put(self, entry: AnyEntry) -> None:
+        self.entries.append(entry)
+        self.waiting += size_of(entry)
+
+    def take(self) -> bytes:
+        """The next batch, as it is sent. There must be entries."""
+        taken: list[AnyEntry] = []
+        size = 0
+        while self.entries and (not taken or size + size_of(self.entries[0]) <= MOST_BATCH):
+            entry = self.entries.popleft()
+            taken.append(entry)
+            size += size_of(entry)
+        self.waiting -= size
+        self.number += 1
+        self._keep(taken, size)
+        return pack(Batch(self.source, self.destination, self.stream, self.number, taken))
+
+    def _keep(self, entries: list[AnyEntry], size: int) -> None:
+        if self.destination:  # what is sent to all is mended otherwise
+            self.kept.append((self.number, entries, size))
+            self.kept_bytes += size
+            while self.kept_bytes > MOST_KEPT:
+                self.kept_bytes -= self.kept.popleft()[2]
+
+    def read(self, number: int) -> None:
+        """The destination has read the batches up to this one."""
+        while self.kept and self.kept[0][0] <= number:
+            self.kept_bytes -= self.kept.popleft()[2]
+
+    def lost(self, first: int, last: int) -> list[AnyEntry]:
+        """What was in these batches, as far as it is known."""
+        return [entry for number, entries, _ in self.kept if first <= number <= last for entry in entries]
+
+    def drop(self) -> list[AnyEntry]:
+        """All that waits; it will not be sent."""
+        dropped = list(self.entries)
+        self.entries.clear()
+        self.waiting = 0
+        return dropped
+
+
+class Incoming:
+    """How far a stream was read."""
+
+    __slots__ = ("number", "stream")
+
+    def __init__(self) -> None:
+        self.stream = 0
+        self.number = 0
+
+    def follows(self, stream: int, number: int) -> tuple[int, int] | None:
+        """Read a batch of this number: the numbers that were lost before it, first and last; last < first if none.
+
+        None: it was read before.
+        """
+        if stream != self.stream:
+            self.stream, self.number = stream, 0
+        if number <= self.number:
+            return None
+        first = self.number + 1
+        self.number = number
+        return first, number - 1

@@ -1,0 +1,31 @@
+"""The other processes of the relay, as the core sees them.
+
+A server of another process is a Connection whose `process` names it, and whose `send` goes there. So is a caller: one
+for each project and process stands for all its callers there.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from relay.core import frames
+    from relay.core.connection import Connection
+    from relay.core.tenant import Tenant
+
+
+class Others:
+    """What they have to be told. This one is of a relay that is alone."""
+
+    def changed(self, server: Connection) -> None:
+        """A back end of this process came, or registers other functions, or takes calls, or takes none."""
+
+    def gone(self, server: Connection) -> None:
+        """A back end of this process went."""
+
+    def publish(self, tenant: Tenant, publisher: Connection, frame: frames.Publish, now: float) -> bool:
+        """Publish to the subscribers of all processes, this one's included. False: there are no others.
+
+        Raises Refused `relay_unavailable` when they cannot be reached.
+        """
+        return False
