@@ -1,10 +1,16 @@
-"""What became of a project's calls in the last hour: never billed, for those who look after the project."""
+"""What is counted and never billed: of a project's calls in the last hour, and of all this process did (metrics.py).
+
+All of it is plain numbers: nobody who counts waits for who reads.
+"""
 
 from collections import Counter, deque
+from typing import Final
 
 from relay.core.errors import OUTCOMES
 
 MINUTES = 60
+DOUBLINGS: Final = 21  # of 0.25 ms: the longest deadline is in a bucket below the last
+LONGEST = 0.00025 * 2**DOUBLINGS  # s
 MEANINGS = {
     "result": "Answered by their function.",
     **{name: outcome.sentence for name, outcome in OUTCOMES.items()},
@@ -20,7 +26,8 @@ MEANINGS = {
 class Statistics:
     """Events by name: outcomes ("result", "cancelled" …), and "late", "forged", "held", "rerouted", "suspected"."""
 
-    def __init__(self, minute: int) -> None:
+    def __init__(self, minute: int, totals: Counter[str]) -> None:
+        self.totals = totals  # of the process: what was counted in ended minutes is added there
         self.minute = minute  # the one that is counted now, since the epoch
         self.now: Counter[str] = Counter()
         self.past: deque[tuple[int, Counter[str]]] = deque(maxlen=MINUTES - 1)
@@ -33,6 +40,7 @@ class Statistics:
         if minute != self.minute:
             if self.now:
                 self.past.append((self.minute, self.now))
+                self.totals.update(self.now)
                 self.now = Counter()
             self.minute = minute
             while self.past and self.past[0][0] <= minute - MINUTES:
@@ -45,3 +53,47 @@ class Statistics:
     @property
     def is_empty(self) -> bool:
         return not self.now and not self.past
+
+
+class Durations:
+    """How long things took, in buckets of twice the length each: up to 0.25 ms, 0.5 ms … LONGEST, and above."""
+
+    __slots__ = ("buckets", "seconds")
+
+    def __init__(self) -> None:
+        self.buckets = [0] * (DOUBLINGS + 2)
+        self.seconds = 0.0  # of all together
+
+    def add(self, seconds: float) -> None:
+        """One that took so long."""
+        self.seconds += seconds
+        quarters, bucket = int(seconds * 4_000), 0
+        while quarters > 0 and bucket <= DOUBLINGS:
+            quarters >>= 1
+            bucket += 1
+        self.buckets[bucket] += 1
+
+
+class Traffic:
+    """Frames and their bytes, without what WebSocket or HTTP adds."""
+
+    __slots__ = ("bytes_in", "bytes_out", "frames_in", "frames_out")
+
+    def __init__(self) -> None:
+        self.frames_in = self.bytes_in = self.frames_out = self.bytes_out = 0
+
+
+class Totals:
+    """What this process has done since it began."""
+
+    def __init__(self) -> None:
+        self.traffic = Traffic()
+        self.calls = Durations()  # from a call's frame to its outcome
+        self.events: Counter[str] = Counter()  # of ended minutes, by the names of Statistics
+        self.requests = 0  # sealed into batches (GP-40)
+        self.published = self.delivered = 0  # messages
+        self.refused: Counter[str] = Counter()  # requests and frames, by outcome
+        self.hellos_refused: Counter[str] = Counter()  # by outcome
+        self.closes: Counter[int] = Counter()  # by code
+        self.opened: Counter[str] = Counter()  # connections, by transport
+        self.connected: Counter[tuple[str, str]] = Counter()  # now, by peer and transport

@@ -46,6 +46,7 @@ class RelayConsumer(AsyncConsumer):
     def peer(self, scope: dict[str, Any], spoken: bool, socket: "DirectSocket | Outbox") -> Peer:
         """The hub's view of this socket, connected."""
         hub, ip = self.relay.hub, self.proxies.client(scope)
+        socket.traffic = hub.traffic
         connection = Connection(
             hub,
             socket.send,

@@ -18,10 +18,10 @@ MOST_UNTOLD = 65_536  # bytes that may wait for a socket before it is looked at
 class DirectSocket(Writer):
     """Frames out, gathered by turn and bounded; the other half of the consumer's Connection."""
 
-    __slots__ = ("connections", "frames", "full", "gather", "limits", "link", "over", "receiver", "write")
+    __slots__ = ("connections", "frames", "full", "gather", "limits", "link", "over", "receiver", "traffic", "write")
 
     def __init__(self, link: Link, gather: Gather, limits: Limits, connections: set[Any]) -> None:
-        self.link, self.gather, self.limits = link, gather, limits
+        self.link, self.gather, self.limits, self.traffic = link, gather, limits, gather.traffic
         self.connections = connections  # of the server, which shuts them down
         connections.add(self)
         self.receiver: Receiver | None = None
@@ -41,6 +41,8 @@ class DirectSocket(Writer):
         """Write a frame; after a close it is dropped."""
         gather, frames = self.gather, self.frames
         at_once = gather.at_once()
+        self.traffic.frames_out += 1
+        self.traffic.bytes_out += len(frame)
         if not frames:
             if at_once:
                 self._write(_shared.framed(frame))

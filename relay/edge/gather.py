@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
+from relay.core.statistics import Traffic
+
 QUIET: Final = 2  # frames a turn; up to so many the relay is idle, and a frame is written at once
 MOST_WRITES: Final = 1_000  # sockets written to in one turn, some 2 ms; a larger fan-out goes on in the next one
 
@@ -29,6 +31,7 @@ class Gather:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self.writers: list[Writer] = []
+        self.traffic = Traffic()  # of sockets that nobody else counts
         self.frames = 0  # sent in this turn
         self.busy = False  # the last turn was
         self.ending = False  # `turn` will be called

@@ -157,6 +157,7 @@ class Caller:
             slow=lambda: self.relay.hub.close(self.connection, Closing(4430), time.monotonic()),
             abort=stream.end,
         )
+        self.outbox.traffic = self.relay.hub.traffic
         self.until = until
         await stream.begin()
         if first is not None:

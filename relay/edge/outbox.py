@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from relay.core.limits import Limits
+from relay.core.statistics import Traffic
 
 ABORT_AFTER = 10.0  # s that a closed socket has to read what is buffered and the close (GP-5C)
 
@@ -13,7 +14,7 @@ ABORT_AFTER = 10.0  # s that a closed socket has to read what is buffered and th
 class Outbox:
     """`send` and `close` return at once; one task at a time writes. `slow` is told once, when too much waits (4430)."""
 
-    __slots__ = ("abort", "closing", "frames", "limits", "loop", "over", "slow", "task", "unsent", "write")
+    __slots__ = ("abort", "closing", "frames", "limits", "loop", "over", "slow", "task", "traffic", "unsent", "write")
 
     def __init__(
         self,
@@ -25,6 +26,7 @@ class Outbox:
         self.write, self.limits, self.slow, self.abort = write, limits, slow, abort
         self.loop = asyncio.get_running_loop()
         self.frames: deque[bytes] = deque()
+        self.traffic = Traffic()
         self.unsent = 0  # bytes
         self.over: asyncio.TimerHandle | None = None  # runs while more than `unsent_kept` waits
         self.closing: tuple[int, str] | None = None
@@ -36,6 +38,8 @@ class Outbox:
             return
         self.frames.append(frame)
         self.unsent += len(frame)
+        self.traffic.frames_out += 1
+        self.traffic.bytes_out += len(frame)
         self._begin()
         if self.unsent > self.limits.unsent_kept and self.over is None:
             self.over = self.loop.call_later(self.limits.unsent_seconds, self._still_over)

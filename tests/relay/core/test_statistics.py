@@ -1,5 +1,7 @@
 """What became of a project's calls in the last hour."""
 
+from collections import Counter
+
 import pytest
 
 from relay.core.errors import OUTCOMES
@@ -10,7 +12,7 @@ MINUTE = 60.0
 
 
 def test_an_hour_is_sixty_minutes_with_the_one_that_runs() -> None:
-    statistics = Statistics(0)
+    statistics = Statistics(0, Counter())
     for minute in range(180):
         statistics.turn(minute)
         statistics.add("result")
@@ -18,7 +20,7 @@ def test_an_hour_is_sixty_minutes_with_the_one_that_runs() -> None:
 
 
 def test_what_is_older_than_an_hour_is_forgotten_after_a_pause_too() -> None:
-    statistics = Statistics(0)
+    statistics = Statistics(0, Counter())
     statistics.add("late")
     statistics.turn(59)
     assert statistics.last_hour() == {"late": 1}
@@ -28,15 +30,25 @@ def test_what_is_older_than_an_hour_is_forgotten_after_a_pause_too() -> None:
 
 
 def test_quiet_minutes_cost_nothing() -> None:
-    statistics = Statistics(0)
+    statistics = Statistics(0, Counter())
     statistics.add("result")
     for minute in range(1, 60):
         statistics.turn(minute)
     assert len(statistics.past) == 1
 
 
+def test_what_leaves_the_hour_stays_in_the_totals_of_the_process() -> None:
+    totals: Counter[str] = Counter()
+    statistics = Statistics(0, totals)
+    statistics.add("result")
+    statistics.turn(1)
+    statistics.turn(200)
+    statistics.add("result")
+    assert totals + statistics.now == {"result": 2}
+
+
 def test_a_clock_that_is_set_back_breaks_nothing() -> None:
-    statistics = Statistics(100)
+    statistics = Statistics(100, Counter())
     statistics.add("result")
     statistics.turn(40)
     statistics.add("result")
