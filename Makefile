@@ -18,7 +18,7 @@ SDKS = sdks/node_modules/.built
 BENCH = bench/.build/gen bench/.build/wsrelay
 SDK_SOURCES := $(shell find sdks -type d \( -name node_modules -o -name dist -o -name test \) -prune -o -type f ! -name '*.tgz' ! -name '*.md' -print)
 
-.PHONY: help run build compile test test-long autobahn check bench bench-quick bench-peers lock clean chromium
+.PHONY: help run build compile test test-cluster test-long autobahn check bench bench-quick bench-peers lock clean chromium servers
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
@@ -32,12 +32,16 @@ compile: $(RUNS) ## make machine code of the relay's hot modules: a call costs h
 
 build: $(SDKS) ## build both SDKs, and pack them for npm
 
-test: $(TESTS) $(SDKS) chromium ## run every test that takes seconds
+test: $(TESTS) $(SDKS) chromium servers ## run every test that takes seconds
 	@$(PYTHON) -m relay.compiled --if-possible
 	$(PYTHON) -m pytest -rs -m "not long"
 	@if [ -e .compiled/stamp ]; then GLUER_COMPILED=1 $(PYTHON) -m pytest -m "not long and not interpreted" tests/relay/core tests/relay/edge; \
 	else echo "NOT RUN: the tests of the core and the edge on machine code, which needs a C compiler."; fi
 	cd sdks && npm test
+
+test-cluster: $(TESTS) $(SDKS) servers ## run those with several relays, Redis, Postgres and nginx (part of `make test`)
+	@$(PYTHON) -m relay.compiled --if-possible
+	$(PYTHON) -m pytest tests/cluster
 
 test-long: $(TESTS) $(SDKS) ## run the tests that take minutes
 	$(PYTHON) -m pytest -m long
@@ -75,6 +79,9 @@ clean: ## remove all that make made; var/ (the database, the secrets) stays
 
 chromium:
 	@.ci/chromium
+
+servers: $(TESTS)
+	@.ci/servers
 
 $(RUNS): requirements.txt
 	@python=$$(.ci/python) && "$$python" -m venv .venv

@@ -14,6 +14,7 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gluer_site.settings")
 django.setup()
 
+from django.db import close_old_connections  # noqa: E402
 from django.db.models import Sum  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
@@ -138,4 +139,5 @@ COMMANDS: dict[str, Callable[..., Any]] = {
 if __name__ == "__main__":
     for line in sys.stdin:
         name, arguments = json.loads(line)
+        close_old_connections()  # as before each request for a page: the database may have been away
         print(json.dumps(COMMANDS[name](**arguments)), flush=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 
+from gluer_site.embedded.child import die_with
 from tests.embedded.installation import until
 from tests.relay.harness.home import BASE, Home
 
@@ -37,21 +38,28 @@ class RelayServer:
         self.settings["GLUER_SETTLING"] = str(settling)
         self.settings["GLUER_COMPILED"] = "1" if kind == "uvicorn" else "0"  # so both ways of running are tested
 
+    def command(self) -> list[str]:
+        return [*COMMANDS[self.kind], str(self.listener.fileno())]
+
     def start(self) -> None:
-        descriptor = self.listener.fileno()
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [*COMMANDS[self.kind], str(descriptor)],
+                self.command(),
                 cwd=BASE,
                 env=self.home.environment(**self.settings),
-                pass_fds=[descriptor],
+                pass_fds=self.inherited(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                preexec_fn=die_with(os.getpid()),
             )
         until(lambda: self.answers() or self.process.poll() is not None, f"{self.kind} to answer")
         assert self.process.poll() is None, self.printed()
+
+    def inherited(self) -> list[int]:
+        """Descriptors: its port stays open between two starts."""
+        return [self.listener.fileno()]
 
     def answers(self) -> bool:
         try:

@@ -2,20 +2,27 @@
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol, Self
 
 import httpx
 
 from tests.relay.harness.office import Office
 from tests.relay.harness.peer import Peer, open_socket
-from tests.relay.harness.server import RelayServer
+
+
+class Door(Protocol):
+    """Where peers connect: a relay, or what stands in front of it."""
+
+    http: str
+    ws: str
+    kind: str
 
 
 @dataclass
 class Shop:
     """All cast members call their project so. `ip`: where their peers come from."""
 
-    relay: RelayServer
+    relay: Door
     office: Office
     id: str
     workspace: int
@@ -27,7 +34,7 @@ class Shop:
     peers: list[Peer] = field(default_factory=list)
 
     @classmethod
-    def open(cls, relay: RelayServer, office: Office, owner: str) -> "Shop":
+    def open(cls, relay: Door, office: Office, owner: str) -> Self:
         """A new person's new project."""
         person = office.person(owner)
         return cls(relay, office, token=person["token"], **office.project(person["workspace"]))

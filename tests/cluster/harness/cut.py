@@ -1,0 +1,122 @@
+"""A network between a relay and Redis that can stop, break, and lose single messages."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+
+from tests.cluster.harness.redis import PASSWORD, Redis
+
+MESSAGE = (b"*3\r\n$7\r\nmessage\r\n", b">3\r\n$7\r\nmessage\r\n")  # RESP 2 and 3: what a subscriber is told
+BULKS, LISTS, MAPS = b"$=!", b"*>~", b"%|"
+
+
+class Cut:
+    """Give a relay its `url`. It runs in a thread, since relays outlive the event loop of a test."""
+
+    def __init__(self, redis: Redis) -> None:
+        self.redis = redis
+        self.lost = 0  # messages that did not arrive
+        self.losing = 0  # that shall not
+        self.writers: set[asyncio.StreamWriter] = set()
+        self.loop = asyncio.new_event_loop()
+        self.passes = asyncio.Event()
+        self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+        self.thread.start()
+        self._run(self.passes.set)
+        self.server = asyncio.run_coroutine_threadsafe(self._listen(), self.loop).result(5)
+        self.port: int = self.server.sockets[0].getsockname()[1]
+        self.url = f"redis://:{PASSWORD}@127.0.0.1:{self.port}"
+
+    # --- what it does to the network ---------------------------------------------------------------------------------
+
+    def freeze(self) -> None:
+        """Nothing passes any more; no socket ends."""
+        self._run(self.passes.clear)
+
+    def mend(self) -> None:
+        """What was said meanwhile arrives."""
+        self._run(self.passes.set)
+
+    def reset(self) -> None:
+        """All connections end at once; new ones are let through."""
+        self._run(self._reset)
+
+    def lose(self, number: int = 1) -> None:
+        """The next published messages to this relay do not arrive."""
+        self.losing += number
+
+    def close(self) -> None:
+        self._run(self.server.close)
+        self.reset()
+        self._run(self.loop.stop)
+        self.thread.join(5)
+        self.loop.close()
+
+    def _run(self, work: Callable[[], object]) -> None:
+        """In the thread, and return when it is done."""
+        done = threading.Event()
+        self.loop.call_soon_threadsafe(work)
+        self.loop.call_soon_threadsafe(done.set)
+        assert done.wait(5)
+
+    # --- the bytes ---------------------------------------------------------------------------------------------------
+
+    def _reset(self) -> None:
+        for writer in self.writers:
+            writer.transport.abort()
+
+    async def _listen(self) -> asyncio.Server:
+        return await asyncio.start_server(self._connected, "127.0.0.1", 0)
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self.redis.port)
+            both = {writer, there_writer}
+            self.writers |= both
+            asks = asyncio.create_task(self._pass(reader, there_writer))
+            with suppress(OSError):
+                await self._pass_replies(there_reader, writer)
+            asks.cancel()
+            self.writers -= both
+            there_writer.transport.abort()
+        writer.transport.abort()
+
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            while data := await reader.read(65_536):
+                await self.passes.wait()
+                writer.write(data)
+                await writer.drain()
+        writer.close()
+
+    async def _pass_replies(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Reply by reply, so that one can be left out."""
+        waiting = b""
+        while data := await reader.read(65_536):
+            waiting += data
+            await self.passes.wait()
+            while end := reply_end(waiting, 0):
+                reply, waiting = waiting[:end], waiting[end:]
+                if self.losing and reply.startswith(MESSAGE):
+                    self.losing -= 1
+                    self.lost += 1
+                else:
+                    writer.write(reply)
+            await writer.drain()
+
+
+def reply_end(data: bytes, start: int) -> int:
+    """Where the reply (RESP 2 or 3) that begins at `start` ends; 0 if it is not there as a whole."""
+    line_end = data.find(b"\r\n", start) + 2
+    if line_end == 1:
+        return 0
+    kind, line = data[start : start + 1], data[start + 1 : line_end - 2]
+    if kind in BULKS:
+        end = line_end + int(line) + 2 if int(line) >= 0 else line_end
+        return end if end <= len(data) else 0
+    parts = int(line) if kind in LISTS else 2 * int(line) if kind in MAPS else 0
+    end = line_end
+    for _ in range(parts):
+        end = end and reply_end(data, end)
+    return end

@@ -1,0 +1,22 @@
+"""A project of the cast, whose peers may come through nginx or straight to one relay."""
+
+import dataclasses
+from typing import Any, Self
+
+from tests.cluster.harness.nginx import Nginx
+from tests.cluster.harness.relay import Relay
+from tests.relay.harness.peer import Peer
+from tests.relay.harness.shop import Shop
+
+
+class ClusterShop(Shop):
+    """Peers come through nginx; those of `at(relay)` go to that relay."""
+
+    def at(self, relay: Relay) -> Self:
+        """The same project and list of peers, at this door."""
+        return dataclasses.replace(self, relay=relay)
+
+    async def socket(self, **options: Any) -> Peer:
+        if isinstance(self.relay, Nginx):
+            options["ssl"] = self.relay.tls
+        return await super().socket(**options)

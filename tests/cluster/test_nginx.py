@@ -1,0 +1,162 @@
+"""The shipped nginx.conf with real traffic."""
+
+import asyncio
+import json
+import socket
+import ssl
+
+import httpx
+import pytest
+
+from tests.cluster.harness.cluster import Cluster
+from tests.cluster.harness.relay import Relay
+from tests.cluster.harness.shop import ClusterShop
+from tests.embedded.installation import until
+
+FORGED = {"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "http", "Forwarded": "for=203.0.113.9"}
+RANDOM = "a" * 32
+
+
+def relay_of(cluster: Cluster, request_id: str) -> Relay:
+    """Which relay the request with this id went to last."""
+    until(lambda: [line for line in cluster.nginx.served() if line["request_id"] == request_id], "the log", 5)
+    line = next(line for line in cluster.nginx.served() if line["request_id"] == request_id)
+    port = int(line["relay"].split(", ")[-1].split(":")[1])
+    return next(relay for relay in cluster.relays if relay.port == port)
+
+
+async def home_of(cluster: Cluster, shop: ClusterShop, mark: str = "asked") -> Relay:
+    """The relay that nginx gives this project."""
+    name = f"{mark}-{shop.id}"
+    await shop.post("/v1/call/nobody:here", json=None, headers={"X-Request-ID": name, "Gluer-Timeout": "50"})
+    return relay_of(cluster, name)
+
+
+async def test_calls_go_through_by_websocket_and_by_http(alice: ClusterShop, charlie: ClusterShop) -> None:
+    await alice.calculator()
+    assert (await (await alice.frontend()).call("calculator:add", {"a": 5, "b": 3}))["data"] == {"result": 8}
+    assert (await alice.post("/v1/call/calculator:add", json={"a": 5, "b": 3})).json() == {"data": {"result": 8}}
+    assert (await (await charlie.frontend()).call("calculator:add", {}))["code"] == "no_such_function"
+
+
+@pytest.mark.parametrize("claimed", [{}, FORGED])
+async def test_a_back_end_sees_the_caller_s_own_address(alice: ClusterShop, claimed: dict[str, str]) -> None:
+    server = await alice.backend("calculator:add")
+    frontend = await alice.socket(ip="127.0.0.7", additional_headers=claimed)
+    await frontend.hello(key=alice.public)
+    await frontend.send("call", id="1", cmd="calculator:add", data=None)
+    assert (await server.assert_received("call"))["header"]["ip"] == "127.0.0.7"
+
+
+@pytest.mark.parametrize("claimed", [{}, FORGED])
+async def test_and_over_http(alice: ClusterShop, claimed: dict[str, str]) -> None:
+    server = await alice.backend("calculator:add")
+    alice.ip = "127.0.0.8"
+    asked = asyncio.create_task(alice.post("/v1/call/calculator:add", json=None, headers=claimed))
+    call = await server.assert_received("call")
+    assert call["header"]["ip"] == "127.0.0.8"
+    await server.send("result", id=call["id"], data=None)
+    assert (await asked).status_code == 200
+
+
+async def test_a_project_s_peers_meet_in_one_relay(cluster: Cluster, alice: ClusterShop) -> None:
+    homes = {(await home_of(cluster, alice, mark)).port for mark in ("first", "second", "third")}
+    for _ in range(3):
+        await (await alice.frontend()).close()
+    until(lambda: len(cluster.nginx.served(f"/v1/ws/{alice.id}")) == 3, "three sockets in the log", 5)
+    homes |= {int(line["relay"].split(":")[1]) for line in cluster.nginx.served(f"/v1/ws/{alice.id}")}
+    assert len(homes) == 1
+
+
+async def test_projects_are_spread_over_the_relays(cluster: Cluster, alice: ClusterShop) -> None:
+    for number in range(20):
+        key = f"gluer_pub_{number % 8 + 2}{number // 8 + 2}aaaaaaaaaa_{RANDOM}"
+        refused = await alice.post("/v1/call/x", key=key, headers={"X-Request-ID": f"spread-{number}"})
+        assert refused.status_code == 401
+    assert {relay_of(cluster, f"spread-{number}").port for number in range(20)} == {r.port for r in cluster.relays}
+
+
+async def test_another_relay_takes_over_while_one_is_down(cluster: Cluster, alice: ClusterShop) -> None:
+    first = await home_of(cluster, alice)
+    first.kill()
+    await alice.calculator()
+    frontend = await alice.frontend()
+    assert (await frontend.call("calculator:add", {"a": 5, "b": 3}))["data"] == {"result": 8}
+    assert await home_of(cluster, alice, "meanwhile") is not first
+    first.start()
+    async with asyncio.timeout(5):
+        number = 0
+        while await home_of(cluster, alice, f"afterwards-{number}") is not first:
+            number += 1
+
+
+async def test_events_come_as_they_are_made(cluster: Cluster, alice: ClusterShop) -> None:
+    server = await alice.backend("slow:work")
+    headers = {"Authorization": f"Bearer {alice.public}", "Accept": "text/event-stream"}
+    url = f"{cluster.nginx.http}/v1/call/slow:work"
+    async with (
+        httpx.AsyncClient(verify=cluster.nginx.tls, timeout=15, trust_env=False) as client,
+        client.stream("POST", url, headers=headers, json=None) as answer,
+    ):
+        lines = answer.aiter_lines()
+        call = await server.assert_received("call")
+        for part in range(3):  # the next is made when the one before has arrived
+            await server.send("progress", id=call["id"], data=part)
+            assert await anext(lines) == "event: progress"
+            assert json.loads((await anext(lines)).removeprefix("data: "))["data"] == part
+            assert await anext(lines) == ""
+        await server.send("result", id=call["id"], data="done")
+        assert await anext(lines) == "event: result"
+        assert json.loads((await anext(lines)).removeprefix("data: "))["data"] == "done"
+
+
+async def test_a_frame_of_1_mib_goes_through(alice: ClusterShop) -> None:
+    server = await alice.backend("echo:echo")
+    frontend = await alice.frontend()
+    text = "x" * (1_048_576 - 200)
+    await frontend.send("call", id="1", cmd="echo:echo", data=text)
+    call = await server.receive()
+    assert call["data"] == text
+    await server.send("result", id=call["id"], data=text)
+    await frontend.assert_received("result", data=text)
+
+
+@pytest.mark.parametrize("size", [1_048_577, 2_200_000])  # what the relay refuses, and what nginx does
+async def test_a_body_that_is_too_large_is_refused_by_name(alice: ClusterShop, size: int) -> None:
+    refused = await alice.post("/v1/call/calculator:add", content=b'"' + b"x" * size + b'"')
+    assert refused.status_code == 413
+    assert refused.headers["Content-Type"] == "application/problem+json"
+    assert refused.json()["code"] == "payload_too_large"
+
+
+async def test_plain_http_leads_to_tls(cluster: Cluster) -> None:
+    async with httpx.AsyncClient(trust_env=False) as client:
+        answer = await client.post(f"{cluster.nginx.plain}/v1/call/x?y=1", content=b"1")
+    assert (answer.status_code, answer.headers["Location"]) == (308, "https://localhost/v1/call/x?y=1")
+
+
+def test_tls_is_1_2_or_newer(cluster: Cluster) -> None:
+    assert shaken(cluster, ssl.TLSVersion.TLSv1_3) == "TLSv1.3"
+    assert shaken(cluster, ssl.TLSVersion.TLSv1_2) == "TLSv1.2"
+    with pytest.deprecated_call(), pytest.raises(ssl.SSLError):
+        shaken(cluster, ssl.TLSVersion.TLSv1_1)
+
+
+def shaken(cluster: Cluster, version: ssl.TLSVersion) -> str | None:
+    """What a client that speaks this version only agrees on with nginx."""
+    context = cluster.nginx.certificate.trusted()
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    context.minimum_version = context.maximum_version = version
+    with (
+        socket.create_connection(("127.0.0.1", cluster.nginx.port), 5) as plain,
+        context.wrap_socket(plain, server_hostname="localhost") as wrapped,
+    ):
+        return wrapped.version()
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/metrics/", "//metrics", "/%6detrics", "/x/../metrics", "/readyz"])
+async def test_metrics_and_readiness_are_not_for_strangers(cluster: Cluster, path: str) -> None:
+    async with httpx.AsyncClient(verify=cluster.nginx.tls, trust_env=False) as client:
+        answer = await client.get(cluster.nginx.http + path)
+    assert answer.status_code == 404
+    assert "nginx" in answer.text
