@@ -5,6 +5,7 @@ GLUER_MODE=production takes secrets, hosts, database and Redis from the environm
 """
 
 import re
+from hashlib import sha256
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -258,6 +259,22 @@ LIMITS = Limits(
     }
 )
 
+BACKPLANE = env.choice("GLUER_BACKPLANE", "memory" if EMBEDDED else "redis", ("memory", "redis"))
+env.require(BACKPLANE == "memory" or bool(REDIS_URL), "GLUER_BACKPLANE=redis needs REDIS_URL.")
+CHANNEL_LAYERS = (
+    {}
+    if BACKPLANE == "memory"
+    else {
+        "default": {
+            "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+            "CONFIG": {
+                "hosts": [{"address": REDIS_URL, "socket_timeout": None}],  # the backplane has its own
+                # Redis' channels are the same in all its databases: installations are told apart by their secret
+                "prefix": f"gluer-{sha256(LOOKUP_SECRET.encode()).hexdigest()[:12]}",
+            },
+        }
+    }
+)
 SETTLING = env.integer("GLUER_SETTLING", 10, 0, 300)  # s after a start in which calls wait for back ends to come back
 
 # --- logs ------------------------------------------------------------------------------------------------------------

@@ -8,6 +8,8 @@ class RelayConfig(AppConfig):
     name = "relay"
 
     def ready(self) -> None:
+        from channels.layers import get_channel_layer
+
         from relay.runtime import Relay
 
-        self.relay = Relay(settings.LIMITS, settings.SETTLING)
+        self.relay = Relay(settings.LIMITS, settings.SETTLING, get_channel_layer())

@@ -6,10 +6,12 @@ import logging
 import random
 import time
 from collections.abc import Awaitable, Callable, Coroutine
+from contextvars import Context
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from relay.backplane.layer import Backplane
 from relay.core import frames
 from relay.core.connection import BACKEND, Connection
 from relay.core.deadlines import STEP
@@ -17,6 +19,7 @@ from relay.core.errors import Closing, Refused
 from relay.core.farewell import Farewell
 from relay.core.hub import Hub
 from relay.core.limits import Limits
+from relay.core.statistics import Durations
 from relay.database import DatabaseThreads
 from relay.directory import Claim, Directory
 from relay.metering import Metering
@@ -54,14 +57,19 @@ class RegisteredFunction:
 class Relay:
     """One per process. It starts with the first socket or request that reaches it, in that one's event loop."""
 
-    def __init__(self, limits: Limits, settling: float) -> None:
+    def __init__(self, limits: Limits, settling: float, layer: Any = None) -> None:
+        """`layer`: channels-redis' pub/sub layer to the other processes; None: this one is alone."""
         self.hub = Hub(limits, self.authenticate, time.monotonic(), settling=settling, choose=random.randrange)
         self.readers = DatabaseThreads(LOOKUP_THREADS, "relay-directory")
         self.writer = DatabaseThreads(1, "relay-metering")
         self.directory = Directory(self.readers)
         self.metering = Metering(self.hub, self.writer)
+        self.layer = layer
+        self.backplane: Backplane | None = None
         self.sealed = asyncio.Event()  # something may wait to be written
         self.tasks: set[asyncio.Task[None]] = set()
+        self.lag = Durations()  # how late ticks come
+        self.due = 0.0  # when the next one should
         self.started = False
         self.draining = False  # asked to end: not ready for new peers
 
@@ -69,11 +77,18 @@ class Relay:
         """Let the clock run. Must be called in the event loop; later calls do nothing."""
         if not self.started:
             self.started = True
-            self.tick()
-            self.spawn(self.every(POLL_EVERY, lambda: self.directory.poll(self.hub)))
-            self.spawn(self.every(SEAL_EVERY, self.seal))
-            self.spawn(self.every(0, self.write))
-            self.spawn(self.every(TIDY_EVERY, self.tidy))
+            self.due = time.monotonic()
+            Context().run(self._begin)  # what runs on is no part of the request that came first
+
+    def _begin(self) -> None:
+        if self.layer is not None:
+            self.backplane = Backplane(self.hub, self.layer)
+            self.spawn(self.backplane.run())
+        self.tick()
+        self.spawn(self.every(POLL_EVERY, lambda: self.directory.poll(self.hub)))
+        self.spawn(self.every(SEAL_EVERY, self.seal))
+        self.spawn(self.every(0, self.write))
+        self.spawn(self.every(TIDY_EVERY, self.tidy))
 
     async def drain(self, hurried: asyncio.Event) -> None:
         """Let the peers move to other processes (GP-6); at most 20 s, and no longer than until `hurried`."""
@@ -92,6 +107,8 @@ class Relay:
     async def stop(self) -> None:
         """Send everybody away, and write down what was counted."""
         self.send_away()
+        if self.backplane is not None:
+            await self.backplane.leave()
         self.started = False
         for task in self.tasks:
             task.cancel()
@@ -113,8 +130,13 @@ class Relay:
         """Drive the deadlines, again and again."""
         if self.started:
             asyncio.get_running_loop().call_later(STEP, self.tick)
+            now = time.monotonic()
+            self.lag.add(max(0.0, now - self.due))
+            self.due = now + STEP
             try:
-                self.hub.tick(time.monotonic(), time.time())
+                self.hub.tick(now, time.time())
+                if self.backplane is not None:
+                    self.backplane.tick(time.monotonic())
             except Exception:
                 log.exception("A tick failed")
 
@@ -179,7 +201,7 @@ class Relay:
             return []
         return [
             Server(c.id, c.name, c.sdk, datetime.fromisoformat(c.connected_at), sorted(c.seats.copy()))
-            for c in list(tenant.connections)
+            for c in [*list(tenant.connections), *list(tenant.remote.values())]
             if c.peer == BACKEND
         ]
 

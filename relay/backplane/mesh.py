@@ -158,7 +158,7 @@ class Mesh(Others):
                     self.everyone.put(self._told(server))
         if self.everyone.entries:
             return "", self.everyone.take()
-        for process in self.processes.values():
+        for process in self.processes.values() if self.connected else ():
             if process.outgoing.entries:
                 # the next time it is another's turn
                 self.processes[process.id] = self.processes.pop(process.id)
