@@ -260,7 +260,10 @@ LIMITS = Limits(
 )
 
 BACKPLANE = env.choice("GLUER_BACKPLANE", "memory" if EMBEDDED else "redis", ("memory", "redis"))
-env.require(BACKPLANE == "memory" or bool(REDIS_URL), "GLUER_BACKPLANE=redis needs REDIS_URL.")
+env.require(
+    not EMBEDDED or BACKPLANE == "memory" or bool(REDIS_URL),
+    "GLUER_BACKPLANE=redis needs REDIS_URL (redis://host:6379).",
+)
 CHANNEL_LAYERS = (
     {}
     if BACKPLANE == "memory"

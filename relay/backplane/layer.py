@@ -1,4 +1,4 @@
-"""The mesh's way through Redis: channels-redis' pub/sub layer, one channel per process, in the group of all and its own.
+"""The mesh's way through Redis: channels-redis' pub/sub layer, with two groups per process: all, and itself.
 
 The layer queues without bound, waits without bound, drops what it cannot send and says nothing when it was away. So the
 mesh's own bounded streams feed it one publish at a time, each wait ends after a second, and whether Redis is there is
