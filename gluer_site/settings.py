@@ -14,6 +14,7 @@ import msgspec
 from celery.schedules import crontab
 
 from gluer_site.environment import Environment
+from gluer_site.logs import logging_settings
 from gluer_site.secrets import installation_secrets, is_fernet_key
 from relay.core.limits import Limits
 
@@ -280,15 +281,15 @@ CHANNEL_LAYERS = (
 )
 SETTLING = env.integer("GLUER_SETTLING", 10, 0, 300)  # s after a start in which calls wait for back ends to come back
 
-# --- logs ------------------------------------------------------------------------------------------------------------
+# --- logs and metrics ------------------------------------------------------------------------------------------------
 LOG_LEVEL = env.choice("GLUER_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": LOG_LEVEL},
-    "loggers": {"django.server": {"level": "WARNING"}, "uvicorn.access": {"level": "WARNING"}},
-}
+LOG_FORMAT = env.choice("GLUER_LOG_FORMAT", "text" if EMBEDDED else "json", ("json", "text"))
+ACCESS_LOG = env.choice("GLUER_ACCESS_LOG", "none", ("none", "site", "all"))
+LOGGING = logging_settings(LOG_FORMAT, LOG_LEVEL)
+METRICS_TOKEN = env.text("GLUER_METRICS_TOKEN")
+env.require(
+    not METRICS_TOKEN or len(METRICS_TOKEN) >= SHORTEST_SECRET,
+    f"GLUER_METRICS_TOKEN must have at least {SHORTEST_SECRET} random characters, or none at all.",
+)
 
 env.refuse_wrong()

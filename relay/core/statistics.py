@@ -9,8 +9,8 @@ from typing import Final
 from relay.core.errors import OUTCOMES
 
 MINUTES = 60
-DOUBLINGS: Final = 21  # of 0.25 ms: the longest deadline is in a bucket below the last
-LONGEST = 0.00025 * 2**DOUBLINGS  # s
+SHORTEST: Final = 0.00025  # s; the first bucket of Durations
+DOUBLINGS: Final = 21  # up to 524 s, more than the longest deadline
 MEANINGS = {
     "result": "Answered by their function.",
     **{name: outcome.sentence for name, outcome in OUTCOMES.items()},
@@ -56,7 +56,7 @@ class Statistics:
 
 
 class Durations:
-    """How long things took, in buckets of twice the length each: up to 0.25 ms, 0.5 ms … LONGEST, and above."""
+    """How long things took, in buckets: up to SHORTEST, twice that, and so on, and above all."""
 
     __slots__ = ("buckets", "seconds")
 
@@ -67,7 +67,7 @@ class Durations:
     def add(self, seconds: float) -> None:
         """One that took so long."""
         self.seconds += seconds
-        quarters, bucket = int(seconds * 4_000), 0
+        quarters, bucket = int(seconds / SHORTEST), 0
         while quarters > 0 and bucket <= DOUBLINGS:
             quarters >>= 1
             bucket += 1
