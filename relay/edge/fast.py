@@ -17,6 +17,7 @@ from urllib.parse import unquote
 
 import httptools
 from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.utils import ClientDisconnected, get_local_addr, get_remote_addr, is_ssl
 from uvicorn.server import ServerState
 
@@ -62,6 +63,9 @@ class FastWebSocketProtocol(asyncio.Protocol):
     # --- the upgrade -------------------------------------------------------------------------------------------------
 
     def connection_made(self, transport: Any) -> None:
+        http = transport.get_protocol()
+        if isinstance(http, HttpToolsProtocol):
+            del http.parser  # they hold each other; uvicorn lets go only when a connection ends as HTTP
         self.transport = transport
         self.connections.add(self)
 
