@@ -1,5 +1,6 @@
 """One cluster of the whole session; each test finds it whole, and the cast with new projects."""
 
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -13,10 +14,14 @@ MISSING = missing()
 collect_ignore_glob = ["test_*.py"] if MISSING else []
 
 
-def pytest_report_header() -> str:
+def pytest_report_header() -> list[str]:
+    """What cannot run here is said, not skipped in silence."""
+    said = []
     if MISSING:
-        return f"NOT RUN: tests/cluster needs {', '.join(MISSING)} (as root: .ci/servers installs them)"
-    return ""
+        said.append(f"NOT RUN: tests/cluster needs {', '.join(MISSING)} (as root: .ci/servers installs them)")
+    if shutil.which("systemd-analyze") is None:
+        said.append("NOT RUN: systemd-analyze over deploy/systemd needs systemd")
+    return said
 
 
 @pytest.fixture(scope="session")

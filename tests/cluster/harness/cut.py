@@ -49,7 +49,7 @@ class Cut:
     def close(self) -> None:
         self._run(self.server.close)
         self.reset()
-        self._run(self.loop.stop)
+        self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join(5)
         self.loop.close()
 

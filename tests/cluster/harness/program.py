@@ -4,32 +4,28 @@ import os
 import pwd
 import signal
 import subprocess
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from gluer_site.embedded.child import LIBC, PR_SET_PDEATHSIG
+from tests.relay.harness.family import child
 
 
 class Program:
-    """`ends_by`: the signal that ends all its processes at once, not only the first one."""
+    """`ends_by`: the signal by which it takes its own children with it."""
 
     def __init__(self, log: Path, *, ends_by: int = signal.SIGKILL, user: str | None = None) -> None:
         self.log, self.ends_by, self.user = log, ends_by, user
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self, command: Sequence[str]) -> None:
+    def start(self, command: list[str]) -> None:
         account = pwd.getpwnam(self.user) if self.user else None
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(  # noqa: PLW1509, RUF100
+            self.process = child(
                 command,
-                stdin=subprocess.DEVNULL,
+                dies_by=self.ends_by,
                 stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
                 user=account and account.pw_uid,
                 group=account and account.pw_gid,
                 extra_groups=[] if account else None,
-                preexec_fn=dies_with(os.getpid(), self.ends_by),
                 cwd="/",
             )
 
@@ -64,15 +60,3 @@ class Program:
 
     def printed(self) -> str:
         return self.log.read_text(errors="replace")
-
-
-def dies_with(parent: int, number: int) -> Callable[[], None]:
-    """What the new process does before it becomes the program: ask for this signal when `parent` dies."""
-
-    def tie() -> None:
-        if LIBC:
-            LIBC.prctl(PR_SET_PDEATHSIG, number)
-        if os.getppid() != parent:  # it died before the line above
-            os._exit(1)
-
-    return tie

@@ -1,5 +1,6 @@
 """A project of the cast, whose peers may come through nginx or straight to one relay."""
 
+import asyncio
 import dataclasses
 from typing import Any, Self
 
@@ -20,3 +21,9 @@ class ClusterShop(Shop):
         if isinstance(self.relay, Nginx):
             options["ssl"] = self.relay.tls
         return await super().socket(**options)
+
+    async def sees(self, number: int, seconds: float = 5.0) -> None:
+        """Wait until its door shows so many servers."""
+        async with asyncio.timeout(seconds):
+            while len(await self.servers()) != number:
+                await asyncio.sleep(0.01)

@@ -3,15 +3,14 @@
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 import httpx
 
-from gluer_site.embedded.child import die_with
 from tests.embedded.installation import until
+from tests.relay.harness.family import child
 from tests.relay.harness.home import BASE, Home
 
 READ_AT_ALL = str(2 * 1_048_576)  # bytes of one message (GP-30)
@@ -43,16 +42,12 @@ class RelayServer:
 
     def start(self) -> None:
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(
+            self.process = child(
                 self.command(),
                 cwd=BASE,
                 env=self.home.environment(**self.settings),
                 pass_fds=self.inherited(),
-                stdin=subprocess.DEVNULL,
                 stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                preexec_fn=die_with(os.getpid()),
             )
         until(lambda: self.answers() or self.process.poll() is not None, f"{self.kind} to answer")
         assert self.process.poll() is None, self.printed()
