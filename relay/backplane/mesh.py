@@ -16,6 +16,7 @@ import msgspec
 from relay.backplane.messages import (
     AnyEntry,
     Ask,
+    Batch,
     Beat,
     ForPeer,
     FromPeer,
@@ -32,9 +33,10 @@ from relay.backplane.messages import (
 )
 from relay.backplane.streams import Incoming, Outgoing
 from relay.core import frames
+from relay.core.calls import NOT_TAKEN, give_back
 from relay.core.channels import check_name
 from relay.core.connection import BACKEND, FRONTEND, OPEN, Connection
-from relay.core.errors import OUTCOMES, Refused
+from relay.core.errors import OUTCOMES, Refused, Unreadable
 from relay.core.hub import Admission, Hub
 from relay.core.others import Others
 from relay.core.reading import decode
@@ -47,9 +49,12 @@ SLEPT = 0.5  # s between two ticks, after which nobody is blamed for silence
 ANSWER_WITHIN = 1.0  # s for the other processes to say how many subscribers they have
 MOST_QUESTIONS = 100_000  # publishes that wait for these answers
 MOST_GIVEN_UP = 1_000  # processes remembered as given up
-_decoder: msgspec.json.Decoder[frames.CallOut | frames.CancelOut | frames.SendOut] = msgspec.json.Decoder(
-    frames.CallOut | frames.CancelOut | frames.SendOut
-)
+SMALL = 1_024  # bytes of an answer that is carried to a process even when much waits for it
+CallOut = frames.CallOut
+CancelOut = frames.CancelOut
+ForPeerFrame = frames.CallOut | frames.CancelOut | frames.SendOut | frames.Notice
+_decoder: msgspec.json.Decoder[ForPeerFrame] = msgspec.json.Decoder(ForPeerFrame)
+_answered: msgspec.json.Decoder[frames.Envelope] = msgspec.json.Decoder(frames.Envelope)
 
 
 class Process:
@@ -58,26 +63,46 @@ class Process:
     def __init__(self, id: str, outgoing: Outgoing, now: float) -> None:
         self.id, self.outgoing, self.heard = id, outgoing, now
         self.to_all, self.to_us = Incoming(), Incoming()
+        self.is_congested = False  # so much waits for it that it gets no calls
         self.servers: dict[str, Connection] = {}
         self.taking: dict[str, bool] = {}  # which of them take calls, while it can be reached
         self.version = 0  # of what it has told of its servers
         self.complete = False  # it has told all
 
 
-class RemotePeer:
-    """Sends to a server of another process, or to all callers there (`connection` is empty then)."""
+class RemoteServer:
+    """Sends to a server of another process."""
 
     def __init__(self, mesh: Mesh, process: Process, project: str, connection: str) -> None:
         self.mesh, self.process, self.project, self.connection = mesh, process, project, connection
 
     def send(self, frame: bytes) -> None:
-        if self.connection:
-            self.mesh.put(self.process.outgoing, ForPeer(self.project, self.connection, frame))
-        else:
-            self.mesh.put(self.process.outgoing, FromPeer(self.project, frame))
+        self.mesh.put(self.process.outgoing, ForPeer(self.project, self.connection, frame))
+        if self.process.outgoing.is_full and not self.process.is_congested:
+            self.process.is_congested = True
+            self.mesh.spare(self.process)
 
     def close(self, code: int, reason: str) -> None:
         """Its own process closes it."""
+
+
+class RemoteCallers:
+    """Sends to all callers of a project in another process."""
+
+    def __init__(self, mesh: Mesh, process: Process, project: str) -> None:
+        self.mesh, self.process, self.project = mesh, process, project
+
+    def send(self, frame: bytes) -> None:
+        if self.process.outgoing.is_full and len(frame) > SMALL:
+            self.mesh.dropped += 1
+            answered = _answered.decode(frame)
+            if answered.type == "progress":
+                return
+            frame = _ended(str(answered.id), "relay_unavailable")
+        self.mesh.put(self.process.outgoing, FromPeer(self.project, frame))
+
+    def close(self, code: int, reason: str) -> None:
+        """Nobody closes it."""
 
 
 class Question:
@@ -97,10 +122,12 @@ class Mesh(Others):
         self.streams = int(now * 1000) + 1  # numbers them; two of one process never have the same
         self.everyone = Outgoing(id, "", self.streams)
         self.processes: dict[str, Process] = {}
-        self.given_up: dict[str, None] = {}
+        self.given_up: dict[str, tuple[Incoming, Incoming]] = {}  # how far they were read
+        self.own = Incoming()  # our stream to all, as it comes back
         self.changes: dict[Connection, None] = {}  # servers to tell of
         self.version = 0
         self.connected = False
+        self.is_leaving = self.has_left = False
         self.echoed = now
         self.beaten = 0.0
         self.ticked = now
@@ -108,6 +135,7 @@ class Mesh(Others):
         self.asked = 0
         self.lost = 0  # batches that never came
         self.dropped = 0  # entries that could not be sent, or were in lost batches of ours
+        self.unread = 0  # batches and entries of unknown shapes: of a newer version
         self.lag = 0.0  # s from our last beat to its echo
 
     # --- what the core tells -----------------------------------------------------------------------------------------
@@ -136,20 +164,25 @@ class Mesh(Others):
         out = frames.encode(frames.Message(channel=frame.channel, data=frame.data))
         excluded = publisher.id if frame.exclude_me else ""
         self.put(self.everyone, Published(tenant.project_id, frame.channel, out, excluded, asked))
+        self.hub.totals.published += 1
         return True
 
     # --- out ---------------------------------------------------------------------------------------------------------
 
     def put(self, outgoing: Outgoing, entry: AnyEntry) -> None:
         """Let it go with the next batch."""
-        if self.connected or not isinstance(entry, ForPeer):
-            outgoing.put(entry)
-            self.wake()
-        else:
-            self.dropped += 1  # a cancel: no call is routed to a server that is cut
+        outgoing.put(entry)
+        self.wake()
+
+    def spare(self, process: Process) -> None:
+        """Too much waits for it: its servers get no calls until that has left."""
+        for server in process.servers.values():
+            server.cut, server.takes_calls = True, False
 
     def take(self) -> tuple[str, bytes] | None:
-        """The next batch and its destination; what all are told goes first."""
+        """The next batch and its destination; what all are told goes first, and our leave last."""
+        if self.has_left:
+            return None
         if self.changes:
             changes, self.changes = self.changes, {}
             for server in changes:
@@ -163,6 +196,10 @@ class Mesh(Others):
                 # the next time it is another's turn
                 self.processes[process.id] = self.processes.pop(process.id)
                 return process.id, process.outgoing.take()
+        if self.is_leaving:
+            self.has_left = True
+            self.everyone.put(Leaving())
+            return "", self.everyone.take()
         return None
 
     def _told(self, server: Connection) -> Server:
@@ -196,32 +233,53 @@ class Mesh(Others):
     # --- in ----------------------------------------------------------------------------------------------------------
 
     def receive(self, payload: bytes, now: float) -> None:
-        """One batch came. Raises msgspec.DecodeError if it is none."""
-        batch = unpack(payload)
+        """One batch came. What is of no known shape is counted and passed over."""
+        try:
+            batch, unknown = unpack(payload)
+        except msgspec.DecodeError:
+            self.unread += 1
+            return
+        self.unread += unknown
         if batch.source == self.id:
-            self._echo(batch.entries, now)
+            self._echo(batch, now)
             return
         process = self._process(batch.source, now)
         process.heard = now
-        incoming = process.to_us if batch.destination else process.to_all
-        begun = incoming.number > 0 or bool(batch.destination)
+        ours = bool(batch.destination)
+        incoming = process.to_us if ours else process.to_all
+        begun = incoming.number > 0 or ours
         gap = incoming.follows(batch.stream, batch.number)
         if gap is None:
             return
-        first, last = gap
-        if begun and first <= last:
-            self._missed(process, first, last, bool(batch.destination))
-        for entry in batch.entries:
-            self._handle(process, entry, now)
+        if begun and gap[0] <= gap[1]:
+            self._missed(process, gap[0], gap[1], ours)
+        self._handle_all(process, batch.entries, now)
 
-    def _echo(self, entries: list[AnyEntry], now: float) -> None:
-        """Our own batch to all has come back: we are connected, and messages are delivered in the order all see."""
+    def _handle_all(self, process: Process, entries: list[AnyEntry], now: float) -> None:
+        """One that fails does not hold up those behind it."""
+        failed: Exception | None = None
         for entry in entries:
+            try:
+                self._handle(process, entry, now)
+            except (msgspec.DecodeError, Refused, Unreadable):
+                self.unread += 1
+            except Exception as error:
+                failed = error
+        if failed is not None:
+            raise failed
+
+    def _echo(self, batch: Batch, now: float) -> None:
+        """Our own batch to all has come back: we are connected, and messages are delivered in the order all see."""
+        gap = self.own.follows(batch.stream, batch.number)
+        if gap is None:
+            return
+        self.lost += gap[1] - gap[0] + 1
+        self.echoed = now
+        for entry in batch.entries:
             if isinstance(entry, Published):
-                self._deliver(self.id, entry, now)
+                self._count(self.id, entry.asked, self._deliver(entry))
             elif isinstance(entry, Beat):
                 self.lag = now - self.beaten
-        self.echoed = now
         if not self.connected:
             self._reconnected(now)
 
@@ -231,7 +289,7 @@ class Mesh(Others):
             self.streams += 1
             process = self.processes[id] = Process(id, Outgoing(self.id, id, self.streams), now)
             if id in self.given_up:
-                del self.given_up[id]
+                process.to_all, process.to_us = self.given_up.pop(id)
                 self.put(process.outgoing, GivenUp())
             self.put(process.outgoing, Ask())
         return process
@@ -240,7 +298,7 @@ class Mesh(Others):
         """Batches of it never came: to us, which it has to know, or to all, so that we have to ask."""
         self.lost += last - first + 1
         if ours:
-            self.put(process.outgoing, Lost(first, last))
+            self.put(process.outgoing, Lost(process.to_us.stream, first, last))
         else:
             process.complete = False
 
@@ -250,7 +308,9 @@ class Mesh(Others):
         elif isinstance(entry, FromPeer):
             self._from_peer(process, entry, now)
         elif isinstance(entry, Published):
-            self._deliver(process.id, entry, now)
+            receivers = self._deliver(entry)
+            if entry.asked:
+                self.put(process.outgoing, Receivers(entry.asked, receivers))
         elif isinstance(entry, Receivers):
             self._count(process.id, entry.asked, entry.number)
         elif isinstance(entry, Server):
@@ -264,12 +324,13 @@ class Mesh(Others):
         elif isinstance(entry, Ask):
             self._tell(process)
         elif isinstance(entry, Lost):
-            self._undelivered(process.outgoing, process.outgoing.lost(entry.first, entry.last), now)
+            lost = process.outgoing.lost(entry.stream, entry.first, entry.last)
+            self._undelivered(process.outgoing, lost, now)
         elif isinstance(entry, GivenUp):
             self._forget(process, now)
             process.complete = False
         else:
-            self._give_up(process, now, comes_back=False)
+            self._give_up(process, now)
 
     # --- calls and messages ------------------------------------------------------------------------------------------
 
@@ -277,22 +338,24 @@ class Mesh(Others):
         frame = _decoder.decode(entry.frame)
         tenant = self.hub.tenants.get(entry.project)
         callee = None if tenant is None else tenant.by_id.get(entry.connection)
-        if isinstance(frame, frames.SendOut):
-            if callee is not None:
-                callee.send(entry.frame)
-        elif tenant is None:
-            if isinstance(frame, frames.CallOut):
-                self.put(process.outgoing, FromPeer(entry.project, _ended(frame.id, "callee_lost")))
-        elif isinstance(frame, frames.CallOut):
-            tenant.calls.forwarded(self._caller(tenant, process, now), callee, frame, now)
-        else:
-            tenant.calls.cancel(self._caller(tenant, process, now), frame, now)
+        if isinstance(frame, CallOut):
+            if tenant is None:
+                self.put(process.outgoing, FromPeer(entry.project, frames.encode(give_back(frame.id, frame.data))))
+            else:
+                tenant.calls.forwarded(self._caller(tenant, process, now), callee, frame, now)
+        elif isinstance(frame, CancelOut):
+            if tenant is not None:
+                tenant.calls.cancel(self._caller(tenant, process, now), frame, now)
+        elif callee is not None:
+            callee.send(entry.frame)
 
     def _caller(self, tenant: Tenant, process: Process, now: float) -> Connection:
         """Who stands for all callers of that process in this project."""
         caller = tenant.callers.get(process.id)
         if caller is None:
-            caller = tenant.callers[process.id] = self._peer(tenant, process, "", FRONTEND, now)
+            remote = RemoteCallers(self, process, tenant.project_id)
+            caller = tenant.callers[process.id] = self._peer(tenant, process, remote, now)
+            caller.peer = FRONTEND
         return caller
 
     def _from_peer(self, process: Process, entry: FromPeer, now: float) -> None:
@@ -308,18 +371,19 @@ class Mesh(Others):
         elif isinstance(frame, frames.Progress):
             tenant.calls.progress(call.callee, frame, now)
         else:
+            if frame.code == NOT_TAKEN:  # it will say so itself, or has; until then it is not asked again
+                process.taking[call.callee.id] = call.callee.takes_calls = process.complete = False
             tenant.calls.relayed_error(call.callee, frame, now)
 
-    def _deliver(self, source: str, entry: Published, now: float) -> None:
+    def _deliver(self, entry: Published) -> int:
+        """To the subscribers of this process; how many there are."""
         tenant = self.hub.tenants.get(entry.project)
-        receivers = 0
-        if tenant is not None:
-            excluded = tenant.by_id.get(entry.excluded) if entry.excluded else None
-            receivers = tenant.channels.deliver(entry.channel, entry.frame, excluded)
-        if entry.asked and source == self.id:
-            self._count(source, entry.asked, receivers)
-        elif entry.asked:
-            self.put(self.processes[source].outgoing, Receivers(entry.asked, receivers))
+        if tenant is None:
+            return 0
+        excluded = tenant.by_id.get(entry.excluded) if entry.excluded else None
+        receivers = tenant.channels.deliver(entry.channel, entry.frame, excluded)
+        self.hub.totals.delivered += receivers
+        return receivers
 
     def _count(self, source: str, asked: int, receivers: int) -> None:
         question = self.questions.get(asked)
@@ -331,28 +395,38 @@ class Mesh(Others):
 
     def _answer(self, asked: int) -> None:
         question = self.questions.pop(asked)
-        if question.publisher.state is OPEN:
+        if self.id in question.asked:  # it has not even come back to us
+            self._refuse(question)
+        elif question.publisher.state is OPEN:
             data = msgspec.Raw(b'{"receivers":%d}' % question.receivers)
             answer(question.publisher, question.request_id, data)
 
-    def _undelivered(self, outgoing: Outgoing, entries: list[AnyEntry], now: float) -> None:
-        """These never reached their process, and will not."""
-        for entry in entries:
-            if isinstance(entry, FromPeer):
-                if not entry.frame.startswith(b'{"type":"progress"'):
-                    outgoing.put(entry)
-                    self.wake()
-                    continue
-            elif isinstance(entry, ForPeer):
-                self._unsent(entry, now)
-            self.dropped += 1
+    def _refuse(self, question: Question) -> None:
+        if question.publisher.state is OPEN:
+            question.publisher.send(_ended(question.request_id, "relay_unavailable"))
 
-    def _unsent(self, entry: ForPeer, now: float) -> None:
+    def _undelivered(self, outgoing: Outgoing, entries: list[AnyEntry], now: float) -> None:
+        """These did not reach their process: what ends a call goes again, calls go elsewhere."""
+        for entry in entries:
+            if isinstance(entry, ForPeer):
+                self._unsent(outgoing, entry, now)
+            elif isinstance(entry, GivenUp | Lost | Receivers) or (
+                isinstance(entry, FromPeer) and not entry.frame.startswith(b'{"type":"progress"')
+            ):
+                self.put(outgoing, entry)
+            else:
+                self.dropped += 1  # progress; or what is asked again while it is not complete
+
+    def _unsent(self, outgoing: Outgoing, entry: ForPeer, now: float) -> None:
+        frame = _decoder.decode(entry.frame)
+        if isinstance(frame, CancelOut):
+            self.put(outgoing, entry)
+            return
+        self.dropped += 1
         tenant = self.hub.tenants.get(entry.project)
         server = None if tenant is None else tenant.remote.get(entry.connection)
-        frame = _decoder.decode(entry.frame)
-        if tenant is not None and server is not None and isinstance(frame, frames.CallOut):
-            tenant.calls.undelivered(server, frame.id, now)
+        if tenant is not None and server is not None and isinstance(frame, CallOut):
+            tenant.calls.undelivered(server, frame.id, frame.data, now)
 
     # --- their servers -----------------------------------------------------------------------------------------------
 
@@ -387,12 +461,14 @@ class Mesh(Others):
         )
         server = tenant.remote.get(entry.id)
         if server is None:
-            server = tenant.remote[entry.id] = self._peer(tenant, process, entry.id, BACKEND, now)
+            remote = RemoteServer(self, process, tenant.project_id, entry.id)
+            server = tenant.remote[entry.id] = self._peer(tenant, process, remote, now)
+            server.id, server.peer = entry.id, BACKEND
             server.name, server.sdk, server.connected_at = entry.name, entry.sdk, entry.connected_at
             process.servers[entry.id] = server
         self._register(tenant, server, entry.functions, now)
         process.taking[entry.id] = entry.takes_calls
-        self._take_calls(tenant, server, entry.takes_calls, entry.draining, now)
+        self._take_calls(process, server, entry.takes_calls, entry.draining, now)
 
     def _register(self, tenant: Tenant, server: Connection, specs: list[frames.FunctionSpec], now: float) -> None:
         names = {spec.name for spec in specs}
@@ -403,16 +479,21 @@ class Mesh(Others):
         for function in tenant.functions.register(server, specs):
             tenant.calls.settle(function, now)
 
-    def _take_calls(self, tenant: Tenant, server: Connection, takes: bool, draining: bool, now: float) -> None:
+    def _take_calls(self, process: Process, server: Connection, takes: bool, draining: bool, now: float) -> None:
+        assert server.tenant is not None
         before = server.takes_calls
         server.draining = draining
-        server.cut = not self.connected
-        server.takes_calls = takes and self.connected
+        server.cut = process.is_congested or not self.connected
+        server.takes_calls = takes and not server.cut
         if before and not takes and not draining:
-            tenant.calls.suspected(server, now)
+            server.tenant.calls.suspected(server, now)
         elif before is not server.takes_calls:
-            for seat in server.seats.values():
-                tenant.calls.settle(seat.function, now)
+            self._settle(server, now)
+
+    def _settle(self, server: Connection, now: float) -> None:
+        assert server.tenant is not None
+        for seat in tuple(server.seats.values()):
+            server.tenant.calls.settle(seat.function, now)
 
     def _gone(self, process: Process, entry: Gone, now: float) -> None:
         if entry.version > process.version + 1:
@@ -434,8 +515,7 @@ class Mesh(Others):
             for id in [id for id in process.servers if id not in known]:
                 self._remove(process, id, now)
 
-    def _peer(self, tenant: Tenant, process: Process, id: str, peer: str, now: float) -> Connection:
-        remote = RemotePeer(self, process, tenant.project_id, id)
+    def _peer(self, tenant: Tenant, process: Process, remote: RemoteServer | RemoteCallers, now: float) -> Connection:
         connection = Connection(
             self.hub,
             remote.send,
@@ -449,8 +529,7 @@ class Mesh(Others):
             limits=self.hub.limits,
             now=now,
         )
-        connection.state, connection.tenant = OPEN, tenant
-        connection.id, connection.peer, connection.process = id, peer, process.id
+        connection.state, connection.tenant, connection.process = OPEN, tenant, process.id
         return connection
 
     # --- who lives ---------------------------------------------------------------------------------------------------
@@ -459,10 +538,11 @@ class Mesh(Others):
         """Beat, and judge."""
         slept = now - self.ticked > SLEPT
         self.ticked = now
-        if now - self.beaten >= BEAT_EVERY:
+        if now - self.beaten >= BEAT_EVERY and not self.is_leaving:
             self.beaten = now
-            sent = {process.id: process.outgoing.number for process in self.processes.values()}
-            read = {process.id: process.to_us.number for process in self.processes.values()}
+            others = self.processes.values()
+            sent = {process.id: (process.outgoing.stream, process.outgoing.number) for process in others}
+            read = {process.id: (process.to_us.stream, process.to_us.number) for process in others}
             self.put(self.everyone, Beat(self.version, sent, read))
         if slept:
             self._blame_nobody(now)
@@ -471,12 +551,17 @@ class Mesh(Others):
                 self.cut_off(now)
             else:
                 self._judge(now)
+        for process in tuple(self.processes.values()):
+            if process.is_congested and not process.outgoing.is_full:
+                process.is_congested = False
+                self._reach(process, now)
         for asked in [asked for asked, question in self.questions.items() if question.until <= now]:
             self._answer(asked)
 
     def leave(self) -> None:
-        """This process ends: the others need not wait to find out."""
-        self.put(self.everyone, Leaving())
+        """This process ends: the others need not wait to find out. Nothing is said after it."""
+        self.is_leaving = True
+        self.wake()
 
     def _blame_nobody(self, now: float) -> None:
         self.echoed = now
@@ -486,24 +571,24 @@ class Mesh(Others):
     def _judge(self, now: float) -> None:
         for process in tuple(self.processes.values()):
             if now - process.heard > DEAD_AFTER:
-                self._give_up(process, now, comes_back=True)
+                self._give_up(process, now)
 
     def _beat(self, process: Process, entry: Beat) -> None:
-        process.outgoing.read(entry.read.get(self.id, 0))
-        sent = entry.sent.get(self.id, 0)
-        if sent > process.to_us.number:
-            first, process.to_us.number = process.to_us.number + 1, sent
-            self._missed(process, first, sent, True)
+        stream, number = entry.read.get(self.id, (0, 0))
+        process.outgoing.read(stream, number)
+        stream, number = entry.sent.get(self.id, (0, 0))
+        first = process.to_us.reaches(stream, number)
+        if first <= number:
+            self._missed(process, first, number, True)
         if not process.complete or process.version != entry.version:
             process.complete = False
             self.put(process.outgoing, Ask())
 
-    def _give_up(self, process: Process, now: float, comes_back: bool) -> None:
+    def _give_up(self, process: Process, now: float) -> None:
         del self.processes[process.id]
-        if comes_back:
-            if len(self.given_up) >= MOST_GIVEN_UP:
-                del self.given_up[next(iter(self.given_up))]
-            self.given_up[process.id] = None
+        if len(self.given_up) >= MOST_GIVEN_UP:
+            del self.given_up[next(iter(self.given_up))]
+        self.given_up[process.id] = process.to_all, process.to_us
         self._forget(process, now)
         for asked in [asked for asked, question in self.questions.items() if process.id in question.asked]:
             self._count(process.id, asked, 0)
@@ -523,30 +608,33 @@ class Mesh(Others):
             return
         self.connected = False
         for process in tuple(self.processes.values()):
-            for server in process.servers.values():
-                server.cut, server.takes_calls = True, False
+            self.spare(process)
+        for process in tuple(self.processes.values()):
+            process.complete = False
+            for server in tuple(process.servers.values()):
+                self._settle(server, now)
             self._undelivered(process.outgoing, process.outgoing.drop(), now)
         self.dropped += len(self.everyone.drop())
-        for process in self.processes.values():
-            process.complete = False
-        for asked in tuple(self.questions):
-            question = self.questions.pop(asked)
-            if question.publisher.state is OPEN:
-                question.publisher.send(_ended(question.request_id, "relay_unavailable"))
+        questions, self.questions = self.questions, {}
+        for question in questions.values():
+            self._refuse(question)
 
     def _reconnected(self, now: float) -> None:
         self.connected = True
         self._blame_nobody(now)
         for process in tuple(self.processes.values()):
-            for id, server in tuple(process.servers.items()):
-                assert server.tenant is not None
-                self._take_calls(server.tenant, server, process.taking[id], server.draining, now)
+            self._reach(process, now)
             self.put(process.outgoing, Ask())
         for tenant in self.hub.tenants.values():
             for connection in tenant.connections:
                 if connection.peer == BACKEND:
                     self.changes[connection] = None
         self.wake()
+
+    def _reach(self, process: Process, now: float) -> None:
+        """It can be sent calls again."""
+        for id, server in tuple(process.servers.items()):
+            self._take_calls(process, server, process.taking[id], server.draining, now)
 
 
 def _ended(request_id: str, code: str) -> bytes:

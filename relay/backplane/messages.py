@@ -5,6 +5,8 @@ Rule 1  A process has two kinds of streams: one to all (destination "", its own 
 Rule 2  All processes run the same version of these shapes but for a rolling upgrade: fields are only ever appended.
 """
 
+from collections.abc import Callable
+
 import msgspec
 from msgspec import Struct
 
@@ -98,16 +100,20 @@ class GivenUp(Entry, tag="given up"):
 class Lost(Entry, tag="lost"):
     """Batches of the receiver's stream to the sender that never came, the first and the last."""
 
+    stream: int
     first: int
     last: int
 
 
 class Beat(Entry, tag="beat"):
-    """To all, each half second: how far the sender's servers and streams are, and what it has read of others'."""
+    """To all, each half second: how far the sender's servers and streams are, and what it has read of others'.
+
+    `sent` and `read`: the stream and its last batch, by the other process.
+    """
 
     version: int
-    sent: dict[str, int]
-    read: dict[str, int]
+    sent: dict[str, tuple[int, int]]
+    read: dict[str, tuple[int, int]]
 
 
 class Leaving(Entry, tag="leaving"):
@@ -127,5 +133,38 @@ class Batch(Struct, array_like=True, gc=False):
     entries: list[AnyEntry]
 
 
+class _AnyBatch(Struct, array_like=True, gc=False):
+    """A batch with entries of any shape."""
+
+    source: str
+    destination: str
+    stream: int
+    number: int
+    entries: list[msgspec.Raw]
+
+
 pack = msgspec.msgpack.Encoder().encode
-unpack = msgspec.msgpack.Decoder(Batch).decode
+_unpack = msgspec.msgpack.Decoder(Batch).decode
+_unpack_any = msgspec.msgpack.Decoder(_AnyBatch).decode
+_unpack_entry: Callable[[msgspec.Raw], AnyEntry] = msgspec.msgpack.Decoder(AnyEntry).decode
+
+
+def unpack(payload: bytes) -> tuple[Batch, int]:
+    """A batch, and how many of its entries are left out: a newer version of the relay has shapes unknown here.
+
+    Raises msgspec.DecodeError if it is no batch.
+    """
+    try:
+        return _unpack(payload), 0
+    except msgspec.ValidationError:
+        batch = _unpack_any(payload)
+    entries = [entry for raw in batch.entries if (entry := _known(raw)) is not None]
+    known = Batch(batch.source, batch.destination, batch.stream, batch.number, entries)
+    return known, len(batch.entries) - len(entries)
+
+
+def _known(raw: msgspec.Raw) -> AnyEntry | None:
+    try:
+        return _unpack_entry(raw)
+    except msgspec.DecodeError:
+        return None

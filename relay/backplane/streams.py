@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from relay.backplane.messages import AnyEntry, Batch, ForPeer, FromPeer, Published, pack
+from relay.backplane.messages import AnyEntry, Batch, ForPeer, FromPeer, Published, Server, Servers, pack
 
 MOST_BATCH = 262_144  # bytes of a batch, or one entry
 MOST_WAITING = 67_108_864  # bytes that wait for one destination
@@ -16,6 +16,10 @@ def size_of(entry: AnyEntry) -> int:
     """About how many bytes it takes."""
     if isinstance(entry, ForPeer | FromPeer | Published):
         return OVERHEAD + len(entry.frame)
+    if isinstance(entry, Server):
+        return 4 * OVERHEAD + sum(OVERHEAD + len(function.name) for function in entry.functions)
+    if isinstance(entry, Servers):
+        return OVERHEAD * (1 + len(entry.ids))
     return OVERHEAD
 
 
@@ -60,14 +64,19 @@ class Outgoing:
             while self.kept_bytes > MOST_KEPT:
                 self.kept_bytes -= self.kept.popleft()[2]
 
-    def read(self, number: int) -> None:
+    def read(self, stream: int, number: int) -> None:
         """The destination has read the batches up to this one."""
-        while self.kept and self.kept[0][0] <= number:
+        while stream == self.stream and self.kept and self.kept[0][0] <= number:
             self.kept_bytes -= self.kept.popleft()[2]
 
-    def lost(self, first: int, last: int) -> list[AnyEntry]:
-        """What was in these batches, as far as it is known."""
-        return [entry for number, entries, _ in self.kept if first <= number <= last for entry in entries]
+    def lost(self, stream: int, first: int, last: int) -> list[AnyEntry]:
+        """What was in these batches, as far as it is known. It is told once."""
+        if stream != self.stream:
+            return []
+        lost = [batch for batch in self.kept if first <= batch[0] <= last]
+        self.kept = deque(batch for batch in self.kept if not first <= batch[0] <= last)
+        self.kept_bytes -= sum(size for _, _, size in lost)
+        return [entry for _, entries, _ in lost for entry in entries]
 
     def drop(self) -> list[AnyEntry]:
         """All that waits; it will not be sent."""
@@ -89,12 +98,20 @@ class Incoming:
     def follows(self, stream: int, number: int) -> tuple[int, int] | None:
         """Read a batch of this number: the numbers that were lost before it, first and last; last < first if none.
 
-        None: it was read before.
+        None: it was read before, or is of an older stream.
         """
-        if stream != self.stream:
+        if stream > self.stream:
             self.stream, self.number = stream, 0
-        if number <= self.number:
+        if stream < self.stream or number <= self.number:
             return None
         first = self.number + 1
         self.number = number
         return first, number - 1
+
+    def reaches(self, stream: int, number: int) -> int:
+        """It is this far, its sender says: the first number that was lost, if that is not above `number`."""
+        gap = self.follows(stream, number + 1)
+        if gap is None:
+            return number + 1
+        self.number = number
+        return gap[0]

@@ -4,7 +4,8 @@ Rule 1  A call without an outcome is in its caller's `calling` (until that is lo
         one also in `running` and its callee's `serving`, a HELD or QUEUED one in its function's `waiting`, a FOLLOWING
         one among its repeat's followers. `_leave` takes it out of all; `_end` is the only way to an outcome (GP-10).
 Rule 2  An answer counts only from the connection the call runs at (GP-12); others are dropped and counted.
-Rule 3  A call runs at one callee at a time, and a second time only if its function is idempotent (GP-11).
+Rule 3  A call runs at one callee at a time, and a second time only if its function is idempotent (GP-11). One that
+        another process took and handed to nobody has not run: it comes back with its data, and goes elsewhere.
 Rule 4  A request is counted when it is first handed to a callee, once (GP-40).
 """
 
@@ -34,6 +35,7 @@ ResultOut: Final = frames.ResultOut
 DEFAULT_TIMEOUT: Final = 30_000  # ms
 MOST_WAITING: Final = 1_000  # calls that wait for one function (GP-53)
 MOST_WAITING_BYTES: Final = 16_777_216  # bytes of data that wait in one project (GP-16)
+NOT_TAKEN: Final = "not_taken"  # between processes: handed to nobody there; the error's data is the call's
 FROM_CALLEE = frozenset({"app_error", "rejected", "invalid_arguments"})  # any other code becomes app_error (GP-5A)
 NO_SUCH_FUNCTION = 'No back end has registered "{}". Check the name, and that its back end is connected.'
 NO_SERVER = 'No server of "{}" is connected now.'
@@ -79,9 +81,9 @@ TRANSITIONS: dict[State, dict[State, str]] = {
     },
     RUNNING: {
         ENDED: "result, error, deadline_exceeded, callee_lost, cancelled, caller lost",
-        RUNNING: "idempotent: callee lost or suspect, another has room",
-        HELD: "idempotent: callee lost or suspect, no other online",
-        QUEUED: "idempotent: callee lost or suspect, others full",
+        RUNNING: "idempotent: callee lost or suspect, another has room; or another process handed it to nobody",
+        HELD: "idempotent: callee lost or suspect, no other online; or as above",
+        QUEUED: "idempotent: callee lost or suspect, others full; or as above",
     },
     FOLLOWING: {ENDED: "the first one's outcome, its own deadline, cancelled, caller lost"},
     ENDED: {},
@@ -176,17 +178,24 @@ class Calls:
 
     def forwarded(self, caller: Connection, callee: Connection | None, frame: frames.CallOut, now: float) -> None:
         """A call that another process routed to this callee; `caller` stands for that process and is told the end."""
+        if frame.id in caller.calling:
+            return  # a call is taken once
         call = Call(self, caller, frame, now, now + frame.timeout / 1000)
         call.header, call.counted = frame.header, True
         caller.calling[call.caller_id] = call
         seat = None if callee is None else callee.seats.get(frame.cmd)
         if callee is not None and callee.peer == FRONTEND:
             self._run(call, callee, None, now)
-        elif seat is None:
-            self.fail(call, "callee_lost", now)
+        elif seat is None or not seat.connection.takes_calls:
+            self._give_back(call, now)
         else:
             call.function, call.pinned = seat.function, seat
             self._place(call, now, "server_busy")
+
+    def _give_back(self, call: Call, now: float) -> None:
+        """Tell the process it came from that nobody here has it."""
+        out = give_back(call.caller_id, call.data)
+        self._end(call, NOT_TAKEN, out, encode(out), now)
 
     def cancel(self, caller: Connection, frame: frames.Cancel | frames.CancelOut, now: float) -> None:
         """End the call at once (GP-5B). Unknown ids crossed with their outcome and are passed over."""
@@ -269,6 +278,10 @@ class Calls:
             return function.pick(self.tenant.choose)
         return call.pinned if call.pinned.takes(False) else None
 
+    def _may_come(self, seat: Seat) -> bool:
+        """Its server is here, and takes calls when it has room."""
+        return seat.connection.takes_calls and seat.function.seats.get(seat.connection) is seat
+
     def _wait(self, call: Call, state: State, now: float) -> None:
         call.state = state
         if state is HELD:
@@ -301,15 +314,17 @@ class Calls:
             if call.deadline <= now:
                 self.expired(call, now)
                 continue
-            if call.pinned is not None and call.pinned.connection not in function.seats:
-                self.fail(call, "callee_lost", now)
+            if call.pinned is not None and not self._may_come(call.pinned):
+                self._give_back(call, now)
                 continue
             seat = self._seat(call, function)
             if seat is not None:
                 self._leave_function(call)
                 self._run(call, seat.connection, seat, now)
             elif call.pinned is None:
-                break
+                if not function.is_cut:
+                    break
+                self.fail(call, "relay_unavailable", now)
         state = QUEUED if function.is_online else HELD
         for call in function.waiting:
             if call.state is not state:
@@ -373,14 +388,25 @@ class Calls:
             return
         if frame.code in FROM_CALLEE:
             self.error(callee, frame, now)
+        elif frame.code == NOT_TAKEN:
+            self.undelivered(callee, frame.id, frame.data, now)
         elif frame.code != "callee_lost" or not self._reroute(call, now):
             self.fail(call, frame.code if frame.code in OUTCOMES else "callee_lost", now, frame.message)
 
-    def undelivered(self, callee: Connection, call_id: str, now: float) -> None:
-        """This call never reached the callee's process."""
+    def undelivered(self, callee: Connection, call_id: str, data: Raw, now: float) -> None:
+        """This call, of this data, was handed to nobody in the callee's process: it goes elsewhere (GP-11)."""
         call = callee.serving.get(call_id)
-        if call is not None and not self._reroute(call, now):
+        if call is None:
+            return
+        function = self.functions.by_name.get(call.cmd)
+        if call.deadline <= now:
+            self.expired(call, now)
+        elif call.function is None or function is None:
             self.fail(call, "relay_unavailable", now)
+        else:
+            call.function, call.data, call.repeatable = function, data, True
+            self._leave_callee(call)
+            self._place(call, now, "server_busy")
 
     def _unasked(self, callee: Connection, call_id: str) -> None:
         """An answer that nobody waits for from this peer. Other processes count their own."""
@@ -526,3 +552,8 @@ def _error(call_id: str, code: str, message: str = "", data: Raw | None = None) 
         retryable=outcome.retryable,
         data=UNSET if data is None else data,
     )
+
+
+def give_back(call_id: str, data: Raw) -> frames.ErrorOut:
+    """The answer to a process whose call of this id and data was handed to nobody."""
+    return frames.ErrorOut(id=call_id, code=NOT_TAKEN, message="", retryable=True, data=data)
