@@ -3,6 +3,7 @@
    gen --dialect gluer --port 8000 --pids 123,124 --mode calls    one JSON line about calls per second, CPU, latency
                                                   --mode fanout   … about deliveries to many subscribers
                                                   --mode idle     … about connecting; then holds them until stdin ends
+   --back-port 8001: back ends and subscribers connect there, to the same relay's second process.
 
    `used` is what the generator itself took of its core: above 0.9 it was the bottleneck, and the figures are worthless. */
 #define _GNU_SOURCE
@@ -21,6 +22,7 @@
 #define LONGEST 2000000      /* us; longer calls count as this long */
 #define MOST_PIDS 64
 #define SETUP_SECONDS 300
+#define TOLD_SECONDS 0.5     /* until both processes of a relay know of a back end that one of them was told of */
 
 struct usage {
     double user, system; /* s */
@@ -28,7 +30,7 @@ struct usage {
 
 static struct {
     const char *mode;
-    int port, front, depth, back, subscribers, window, connections;
+    int port, back_port, front, depth, back, subscribers, window, connections;
     double warm, seconds; /* warm: of the relay's CPU */
     int pids[MOST_PIDS], number_of_pids;
 } options = {
@@ -162,13 +164,17 @@ static void turn(int patience) {
     }
 }
 
+static int port_of(enum role role) {
+    return options.back_port && (role == BACK || role == SUBSCRIBER) ? options.back_port : options.port;
+}
+
 static void open_peers(struct peer **peers, int number, enum role role) {
     uint64_t until = now() + SETUP_SECONDS * 1000000000ull;
     int before = ready;
     for (int opened = 0; ready < before + number;) {
         if (now() > until) die("only %d of %d connections came up", ready - before, number);
         for (; opened < number && opened - (ready - before) < AT_ONCE; opened++)
-            peers[opened] = peer_open(dialect, epoll_fd, options.port, role, opened, opened);
+            peers[opened] = peer_open(dialect, epoll_fd, port_of(role), role, opened, opened);
         turn(100);
     }
 }
@@ -208,6 +214,7 @@ static void give_slots(struct peer *peer) {
 static void run_calls(void) {
     peers_of(BACK, options.back);
     struct peer **front = peers_of(FRONT, options.front);
+    if (options.back_port) run(TOLD_SECONDS, NULL);
     running = true;
     for (int i = 0; i < options.front; i++) {
         give_slots(front[i]);
@@ -255,7 +262,8 @@ static void read_pids(char *text) {
 
 static void read_option(const char *name, char *value) {
     const struct { const char *name; int *number; } numbers[] = {
-        {"--port", &options.port}, {"--front", &options.front}, {"--depth", &options.depth}, {"--back", &options.back},
+        {"--port", &options.port}, {"--back-port", &options.back_port},
+        {"--front", &options.front}, {"--depth", &options.depth}, {"--back", &options.back},
         {"--subscribers", &options.subscribers}, {"--window", &options.window}, {"--connections", &options.connections},
     };
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)

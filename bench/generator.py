@@ -1,4 +1,4 @@
-"""Runs the load generator (gen.c) on its own core."""
+"""Runs the load generator (gen.c) on its own core, or where the system shares both."""
 
 # ruff: noqa: S603 (commands are constants; where programs stand differs from machine to machine)
 
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from bench.process import GENERATOR_CORE, Failed, Process, until
+from bench.process import BOTH_CORES, GENERATOR_CORE, Failed, Running, until
 
 BUILD = Path(__file__).parent / ".build"
 SETUP_WITHIN = 320.0  # s; the generator itself gives up after 300
@@ -21,7 +21,7 @@ Sample = dict[str, float]  # one line of gen.c
 class Generator:
     """Speaks `dialect` to `process`."""
 
-    def __init__(self, process: Process, dialect: str, env: Mapping[str, str], folder: Path) -> None:
+    def __init__(self, process: Running, dialect: str, env: Mapping[str, str], folder: Path) -> None:
         self.process, self.dialect, self.env, self.folder = process, dialect, env, folder
 
     def run(self, mode: str, **options: float) -> Sample:
@@ -45,6 +45,8 @@ class Generator:
     def _started(self, mode: str, options: Mapping[str, float]) -> Iterator[tuple["subprocess.Popen[bytes]", Path]]:
         pids = ",".join(map(str, self.process.pids))
         given = {"dialect": self.dialect, "port": self.process.port, "pids": pids, "mode": mode, **options}
+        if self.process.back_port != self.process.port:
+            given["back-port"] = self.process.back_port
         arguments = [text for name, value in given.items() for text in (f"--{name}", str(value))]
         out, errors = self.folder / f"gen-{time.monotonic_ns()}.out", self.folder / "gen.err"
         with open(out, "wb") as output, open(errors, "wb") as complaints:
@@ -58,7 +60,8 @@ class Generator:
             child.stdin.close()
 
     def _popen(self, arguments: list[str], out: IO[bytes], errors: IO[bytes]) -> "subprocess.Popen[bytes]":
-        command = ["taskset", "-c", str(GENERATOR_CORE), str(BUILD / "gen"), *arguments]
+        cores = BOTH_CORES if self.process.cores == BOTH_CORES else GENERATOR_CORE
+        command = ["taskset", "-c", cores, str(BUILD / "gen"), *arguments]
         env = {**os.environ, **self.env}
         return subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=out, stderr=errors)
 

@@ -1,4 +1,4 @@
-"""A system under test: its processes, pinned to one core, in a session of their own, their output in a file."""
+"""A system under test: its processes, pinned to one core, in sessions of their own, their output in files."""
 
 # ruff: noqa: S603 (commands are constants; where programs stand differs from machine to machine)
 
@@ -9,9 +9,10 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-RELAY_CORE, GENERATOR_CORE = 0, 1
+RELAY_CORE, GENERATOR_CORE, BOTH_CORES = "0", "1", "0,1"
 READY_WITHIN = 60.0  # s
 QUIET_WITHIN = 10.0  # s
 DIES_WITH_US = ("setpriv", "--pdeathsig", "KILL")
@@ -42,16 +43,79 @@ def free_port() -> int:
         return port
 
 
-class Process:
+class Running:
+    """What runs, whatever it is made of. Back ends connect to `back_port`, which may be another process's.
+
+    `cores`: where it runs. On both of them, the generator is there, too.
+    """
+
+    port: int
+    back_port: int
+    cores: str
+
+    def wait_ready(self) -> None:
+        """Until it answers. Raises Failed."""
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        """End all its processes."""
+        raise NotImplementedError
+
+    @property
+    def pids(self) -> list[int]:
+        """All its processes."""
+        raise NotImplementedError
+
+    def cpu(self) -> float:
+        """Seconds it has used."""
+        return sum(ticks(Path(f"/proc/{pid}/stat")) for pid in self.pids) / os.sysconf("SC_CLK_TCK")
+
+    def memory(self) -> int:
+        """Its proportional set size: bytes of its own, and its share of what it shares."""
+        return sum(proportional(Path(f"/proc/{pid}/smaps_rollup")) for pid in self.pids)
+
+    def wait_quiet(self) -> None:
+        """Until it has done with what was: no more than 5 % of its core for a fifth of a second."""
+
+        def quiet() -> bool:
+            before = self.cpu()
+            time.sleep(0.2)
+            return self.cpu() - before <= 0.01
+
+        until(quiet, QUIET_WITHIN)
+
+    def pause(self) -> None:
+        """Others are measured now."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        for pid in self.pids:
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                continue  # it ended by itself meanwhile
+
+
+class Process(Running):
     """`command` is started on the relay's core, with `descriptors` handed down."""
 
     def __init__(
-        self, command: list[str], port: int, log: Path, env: Mapping[str, str], descriptors: tuple[int, ...] = ()
+        self,
+        command: list[str],
+        port: int,
+        log: Path,
+        env: Mapping[str, str],
+        descriptors: tuple[int, ...] = (),
+        cores: str = RELAY_CORE,
     ) -> None:
-        self.port, self.log = port, log
+        self.port = self.back_port = port
+        self.log, self.cores = log, cores
         with open(log, "ab") as output:
             self.child = subprocess.Popen(
-                [*DIES_WITH_US, "taskset", "-c", str(RELAY_CORE), *command],
+                [*DIES_WITH_US, "taskset", "-c", cores, *command],
                 env={**own_environment(), **env},
                 pass_fds=descriptors,
                 stdin=subprocess.DEVNULL,
@@ -84,42 +148,18 @@ class Process:
                 found.append(int(entry.name))
         return found
 
-    def cpu(self) -> float:
-        """Seconds it has used."""
-        return sum(ticks(Path(f"/proc/{pid}/stat")) for pid in self.pids) / os.sysconf("SC_CLK_TCK")
-
-    def memory(self) -> int:
-        """Its proportional set size: bytes of its own, and its share of what it shares."""
-        return sum(proportional(Path(f"/proc/{pid}/smaps_rollup")) for pid in self.pids)
-
-    def wait_quiet(self) -> None:
-        """Until it has done with what was: no more than 5 % of its core for a fifth of a second."""
-
-        def quiet() -> bool:
-            before = self.cpu()
-            time.sleep(0.2)
-            return self.cpu() - before <= 0.01
-
-        until(quiet, QUIET_WITHIN)
-
-    def pause(self) -> None:
-        """Others are measured now."""
-        self._signal(signal.SIGSTOP)
-
-    def resume(self) -> None:
-        self._signal(signal.SIGCONT)
-
     def stop(self) -> None:
         """End all its processes."""
         self._signal(signal.SIGKILL)
         self.child.wait(20)
 
-    def _signal(self, number: signal.Signals) -> None:
-        for pid in self.pids:
-            try:
-                os.kill(pid, number)
-            except ProcessLookupError:
-                continue  # it ended by itself meanwhile
+
+@dataclass
+class Started:
+    """A running system; `env` is what the generator has to know."""
+
+    process: Running
+    env: dict[str, str] = field(default_factory=dict)
 
 
 def own_environment() -> dict[str, str]:

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.generator import Generator
-from bench.process import Failed, most_connections
+from bench.process import Failed, Started, most_connections
 from bench.report import report
 from bench.results import Idle, Result
-from bench.systems import QUICK, SYSTEMS, Started, System
+from bench.systems import QUICK, SYSTEMS, System
 
 SETTLE = 1.0  # s between the last connection and the look at the memory
 
@@ -56,7 +56,8 @@ def measure_round(started: Started, system: System, result: Result, plan: Plan, 
     started.process.resume()
     generator = Generator(started.process, system.dialect, started.env, folder)
     try:
-        for name, (mode, options) in MEASUREMENTS.items():
+        for name in [name for name in MEASUREMENTS if name in system.measured]:
+            mode, options = MEASUREMENTS[name]
             started.process.wait_quiet()
             sample = generator.run(mode, seconds=plan.seconds, warm=plan.warm, **options)
             if not sample["items"]:
@@ -70,7 +71,7 @@ def measure(systems: list[System], plan: Plan, folder: Path) -> list[Result]:
     """First the memory of each, then rounds in which they take turns; who is not in turn is stopped."""
     results = {system.name: Result(system.name, system.version()) for system in systems}
     for system in systems:
-        for number in plan.connections:
+        for number in plan.connections if "idle" in system.measured else ():
             say(f"{system.name}: {number:,} idle connections")
             with failing_into(results[system.name]):
                 measure_idle(system, results[system.name], number, folder / f"{system.name}-{number}")

@@ -1,6 +1,6 @@
 """What is measured, and how each is started."""
 
-# ruff: noqa: S603, S607 (commands are constants; where programs stand differs from machine to machine)
+# ruff: noqa: S603 (commands are constants; where programs stand differs from machine to machine)
 
 import json
 import re
@@ -9,28 +9,18 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 from bench.generator import BUILD
-from bench.process import Failed, Process, free_port, listening_socket, own_environment
+from bench.gluer import TWO, TWO_SHARING, commit, fast_gluer, gluer, redis_server, two_processes
+from bench.process import BOTH_CORES, RELAY_CORE, Process, Started, free_port
 
 HERE = Path(__file__).parent
 BASE = HERE.parent
 INSTALLED = HERE / ".peers"  # by `make bench-peers`
-NEVER = str(10**9)  # a limit that is checked, and never reached
-LIMITS = ("RATE", "KEY_RATE", "IP_RATE", "KEY_HELLOS", "IP_HELLOS", "KEY_CONNECTIONS", "IP_CONNECTIONS")
-FALLBACK = "The fast edge is not available"
 DAPHNE = [sys.executable, "-m", "daphne", "--websocket_timeout", "-1", "-v", "0"]
-
-
-@dataclass
-class Started:
-    """A running system; `env` is what the generator has to know."""
-
-    process: Process
-    env: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -42,6 +32,7 @@ class System:
     needs: str | Path
     start: Callable[[Path], Started]
     version: Callable[[], str]
+    measured: tuple[str, ...] = ("idle", "calls", "latency", "fanout")
 
     @property
     def missing(self) -> bool:
@@ -57,53 +48,6 @@ class System:
             yield started
         finally:
             started.process.stop()
-
-
-# --- Gluer, with everything on ---------------------------------------------------------------------------------------
-
-
-def gluer(command: list[str]) -> Callable[[Path], Started]:
-    """In a home of its own; `command` takes a listening socket's descriptor."""
-
-    def start(folder: Path) -> Started:
-        project = json.loads((prepared(folder.parent) / "project.json").read_text())
-        home = shutil.copytree(prepared(folder.parent), folder / "home")
-        env = {"GLUER_HOME": str(home), "PYTHONPATH": str(BASE)} | {f"GLUER_LIMIT_{name}": NEVER for name in LIMITS}
-        with listening_socket() as listening:
-            descriptor, port = listening.fileno(), listening.getsockname()[1]
-            process = Process([*command, str(descriptor)], port, folder / "log", env, (descriptor,))
-        return Started(process, {f"GLUER_BENCH_{name}": value for name, value in project.items()})
-
-    return start
-
-
-def prepared(folder: Path) -> Path:
-    """A home with a project, made once for all; each system gets a copy. Raises Failed."""
-    home = folder / "prepared"
-    if not home.exists():
-        env = own_environment() | {"GLUER_HOME": str(home)}
-        command = [sys.executable, "-m", "bench.project"]
-        done = subprocess.run(command, cwd=BASE, env=env, capture_output=True, text=True, timeout=120)
-        if done.returncode:
-            raise Failed(f"the project could not be made: {done.stderr[-1000:]}")
-        (home / "project.json").write_text(done.stdout)
-    return home
-
-
-def fast_gluer(folder: Path) -> Started:
-    """Gluer as its supervisor starts it. Raises Failed when that is not the fast edge."""
-    started = gluer([sys.executable, "-m", "gluer_site.embedded.web"])(folder)
-    started.process.wait_ready()
-    if FALLBACK in started.process.log.read_text():
-        started.process.stop()
-        raise Failed("it runs without the fast edge")
-    return started
-
-
-def gluer_version() -> str:
-    """The commit, and what carries it."""
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=BASE, capture_output=True, text=True)
-    return f"{commit.stdout.strip()}, Python {sys.version.split()[0]}"
 
 
 # --- the others ------------------------------------------------------------------------------------------------------
@@ -172,9 +116,18 @@ def on_daphne() -> str:
 
 GLUER_ON_DAPHNE = [*DAPHNE, "gluer_site.asgi:application", "--fd"]
 CROSSBAR = INSTALLED / "crossbar" / "bin" / "crossbar"
+REDIS = redis_server()
 
 SYSTEMS = [
-    System("Gluer", "gluer", sys.executable, fast_gluer, gluer_version),
+    System("Gluer", "gluer", sys.executable, fast_gluer, commit),
+    System(
+        TWO, "gluer", REDIS, two_processes(REDIS, RELAY_CORE), printed(REDIS, "--version"),
+        measured=("calls", "latency", "fanout"),
+    ),
+    System(
+        TWO_SHARING, "gluer", REDIS, two_processes(REDIS, BOTH_CORES), printed(REDIS, "--version"),
+        measured=("calls", "latency"),
+    ),
     System(
         "Gluer on uvicorn", "gluer", sys.executable, gluer([sys.executable, "-m", "bench.plain"]),
         lambda: f"uvicorn {version('uvicorn')}",
