@@ -7,7 +7,7 @@ import pytest
 
 from tests.cluster.harness.cluster import Cluster
 from tests.cluster.harness.shop import ClusterShop
-from tests.relay.harness.peer import Frame, Peer
+from tests.relay.harness.peer import Answer, Frame
 
 AT_ONCE = 1.0  # s
 
@@ -22,6 +22,12 @@ def here(cluster: Cluster, alice: ClusterShop) -> ClusterShop:
 def there(cluster: Cluster, alice: ClusterShop) -> ClusterShop:
     """And at the second one."""
     return alice.at(cluster.relays[1])
+
+
+@pytest.fixture
+def stranger_s(cluster: Cluster, charlie: ClusterShop) -> list[ClusterShop]:
+    """Charlie's project at both."""
+    return [charlie.at(relay) for relay in cluster.relays]
 
 
 async def test_a_call_with_its_progress_and_its_result(here: ClusterShop, there: ClusterShop) -> None:
@@ -134,46 +140,53 @@ async def test_calls_take_turns_over_both_relays(here: ClusterShop, there: Clust
         assert sorted(answers) == [0, 0, 1, 1, 2, 2]
 
 
-def answering(number: int):  # type: ignore[no-untyped-def]
+def answering(number: int) -> Answer:
     async def answer(call: Frame) -> Frame:
         return {"data": number}
 
     return answer
 
 
-async def test_a_server_that_drains_unregisters_or_leaves_gets_no_more_calls(
-    here: ClusterShop, there: ClusterShop
-) -> None:
-    server = await there.backend("one", "two", "three")
+async def test_what_a_server_takes_back_is_known_everywhere(here: ClusterShop, there: ClusterShop) -> None:
+    server = await there.backend("one", "two")
     await here.sees(1)
     page = await here.frontend()
     await server.send("unregister", id="1", functions=[{"name": "one"}])
     await server.assert_received("result", id="1")
-    assert await here.code_of("one", page) == "no_such_function"
-    await server.send("drain", id="2")
-    await server.assert_received("result", id="2")
-    await until_silent(here, page, server)
+    await here.sees_functions("two")
+    assert (await page.call("one"))["code"] == "no_such_function"
     await server.close()
     await here.sees(0)
+    assert (await page.call("two", timeout=200))["code"] == "no_server_online"
 
 
-async def until_silent(shop: ClusterShop, page: Peer, server: Peer) -> None:
-    """Calls are held now, and not handed over any more."""
-    assert await shop.code_of("two", page, timeout=300) == "no_server_online"
-    await server.assert_silent()
+async def test_a_server_that_drains_elsewhere_gets_no_more_calls(here: ClusterShop, there: ClusterShop) -> None:
+    leaving = await there.backend("add")
+    await here.sees(1)
+    staying = await there.backend("add")
+    await here.sees(2)
+    await leaving.send("drain", id="1")
+    await leaving.assert_received("result", id="1")
+    page = await here.frontend()
+    for number in range(10):
+        await page.send("call", id=str(number), cmd="add", data=number)
+        call = await staying.assert_received("call", data=number)
+        await staying.send("result", id=call["id"])
+        await page.assert_received("result", id=str(number))
+    await leaving.assert_silent()
 
 
 # --- channels ---------------------------------------------------------------------------------------------------------
 
 
 async def test_all_hear_two_publishers_in_the_same_order(
-    here: ClusterShop, there: ClusterShop, charlie: ClusterShop
+    here: ClusterShop, there: ClusterShop, stranger_s: list[ClusterShop]
 ) -> None:
     """GP-20, with publishers and subscribers on both sides."""
     number = 300
     publishers = [await shop.backend() for shop in (here, there)]
     readers = [await (await shop.frontend()).subscribe("news") for shop in (here, there, here, there)]
-    stranger = await (await charlie.at(here.relay).frontend()).subscribe("news")  # type: ignore[arg-type]
+    stranger = await (await stranger_s[0].frontend()).subscribe("news")
     for each in range(number):
         for name, publisher in enumerate(publishers):
             await publisher.send("publish", channel="news", data=[name, each])
@@ -185,12 +198,15 @@ async def test_all_hear_two_publishers_in_the_same_order(
         await reader.assert_silent()
 
 
-async def test_receivers_are_counted_everywhere(here: ClusterShop, there: ClusterShop, charlie: ClusterShop) -> None:
+async def test_receivers_are_counted_everywhere(
+    here: ClusterShop, there: ClusterShop, stranger_s: list[ClusterShop]
+) -> None:
     publisher = await here.backend()
     await publisher.subscribe("news")
     for shop in (here, there, there):
         await (await shop.frontend()).subscribe("news")
-    await (await charlie.frontend()).subscribe("news")
+    for shop in stranger_s:
+        await (await shop.frontend()).subscribe("news")
     for excluded, receivers in ((False, 4), (True, 3)):
         await publisher.send("publish", id="1", channel="news", data=1, exclude_me=excluded)
         heard = [await publisher.receive() for _ in range(2 - excluded)]
@@ -203,7 +219,7 @@ async def test_receivers_are_counted_everywhere(here: ClusterShop, there: Cluste
 
 
 async def test_every_relay_shows_the_servers_of_both(
-    here: ClusterShop, there: ClusterShop, charlie: ClusterShop
+    here: ClusterShop, there: ClusterShop, stranger_s: list[ClusterShop]
 ) -> None:
     for name, shop in (("first", here), ("second", there)):
         await shop.backend("add", name=name)
@@ -212,16 +228,16 @@ async def test_every_relay_shows_the_servers_of_both(
         servers = await shop.servers()
         assert [server["name"] for server in servers] in (["first", "second"], ["second", "first"])
         assert all(server["functions"] == ["add"] and server["sdk"] == "tests/1.0.0" for server in servers)
-        assert await charlie.at(shop.relay).servers() == []  # type: ignore[arg-type]
+    assert [await shop.servers() for shop in stranger_s] == [[], []]
 
 
 async def test_charlie_s_servers_of_the_same_name_get_nothing(
-    here: ClusterShop, there: ClusterShop, charlie: ClusterShop
+    here: ClusterShop, there: ClusterShop, stranger_s: list[ClusterShop]
 ) -> None:
-    strangers = [await charlie.at(shop.relay).backend("add") for shop in (here, there)]  # type: ignore[arg-type]
+    strangers = [await shop.backend("add") for shop in stranger_s]
     server = await there.backend("add")
     await here.sees(1)
-    page, stranger = await here.frontend(), await charlie.at(here.relay).frontend()  # type: ignore[arg-type]
+    page, stranger = await here.frontend(), await stranger_s[0].frontend()
     for number in range(6):
         await page.send("call", id=str(number), cmd="add", data=number)
         await server.assert_received("call", data=number)

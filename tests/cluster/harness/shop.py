@@ -26,4 +26,10 @@ class ClusterShop(Shop):
         """Wait until its door shows so many servers."""
         async with asyncio.timeout(seconds):
             while len(await self.servers()) != number:
-                await asyncio.sleep(0.01)
+                pass
+
+    async def sees_functions(self, *names: str, seconds: float = 5.0) -> None:
+        """Wait until its door shows these functions, by name."""
+        async with asyncio.timeout(seconds):
+            while tuple(function["name"] for function in await self._rest("functions")) != names:
+                pass
