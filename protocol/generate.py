@@ -20,6 +20,12 @@ from relay.core.errors import CLOSE_CODES, OUTCOMES  # noqa: E402
 SOURCE = "Made by `python protocol/generate.py` from relay/core/errors.py: change that file, not this one."
 
 
+RAISED_BY_SDKS = (
+    "app_error", "rejected", "connection_lost", "deadline_exceeded", "cancelled", "invalid_arguments",
+    "payload_too_large",
+)  # fmt: skip
+
+
 def as_json() -> str:
     tables = {
         "outcomes": [
@@ -64,29 +70,31 @@ def as_markdown() -> str:
 
 
 def as_typescript() -> str:
-    outcomes = [
-        f"  {o.name}: {{ number: {o.number}, status: {o.status}, retryable: {js(o.retryable)}, "
-        f"message: {quoted(o.sentence)} }},"
-        for o in OUTCOMES.values()
-    ]
-    closes = [
-        f"  {c.number}: {{ name: '{c.name}', reconnect: {js(c.reconnect)}, message: {quoted(c.sentence)} }},"
+    """Only what an SDK cannot be told by the relay: every `error` and `bye` brings its own sentence."""
+    retryable = [f"  '{o.name}'," for o in OUTCOMES.values() if o.retryable]
+    sentences = [f"  {name}: {quoted(OUTCOMES[name].sentence)}," for name in RAISED_BY_SDKS]
+    finals = [
+        f"  {c.number}: '{c.name if c.name in OUTCOMES else 'connection_lost'}',"
         for c in CLOSE_CODES.values()
+        if not c.reconnect
     ]
     return "\n".join(
         [
             f"// {SOURCE}",
             "",
-            "/** Every outcome a request can have instead of a result (protocol, section 7). */",
-            "export const OUTCOMES: Readonly<Record<string, "
-            "{ number: number; status: number; retryable: boolean; message: string }>> = {",
-            *outcomes,
+            "/** The outcomes after which the same request may succeed later (protocol, section 7). */",
+            "export const RETRYABLE: readonly string[] = [",
+            *retryable,
+            "];",
+            "",
+            "/** The sentences of the outcomes that a client itself raises. */",
+            "export const SENTENCES: Readonly<Record<string, string>> = {",
+            *sentences,
             "};",
             "",
-            "/** Every close code of the relay, and whether connecting again can help (protocol, section 7). */",
-            "export const CLOSE_CODES: Readonly<Record<number, "
-            "{ name: string; reconnect: boolean; message: string }>> = {",
-            *closes,
+            "/** The outcomes that close codes stand for after which connecting again cannot help. */",
+            "export const FINAL_CLOSES: Readonly<Record<number, string>> = {",
+            *finals,
             "};",
             "",
         ]
@@ -108,10 +116,6 @@ def as_contract() -> str:
 
 def yes(value: bool) -> str:
     return "yes" if value else "no"
-
-
-def js(value: bool) -> str:
-    return "true" if value else "false"
 
 
 def quoted(text: str) -> str:

@@ -29,6 +29,7 @@ interface Run {
   readonly ends: AbortController;
 }
 
+/** Of one link. */
 export class Callee {
   readonly #ports: CalleePorts;
   readonly #calls = new Map<string, Run>();
@@ -54,6 +55,11 @@ export class Callee {
     this.#settle();
   }
 
+  /** Whether a call waits for its answer, or a send runs. */
+  get busy(): boolean {
+    return this.#calls.size + this.#sends > 0;
+  }
+
   /** Resolves when no call waits for its answer and no send runs. */
   idle(): Promise<void> {
     return new Promise((resolve) => {
@@ -69,7 +75,7 @@ export class Callee {
   }
 
   #settle(): void {
-    if (this.#calls.size + this.#sends === 0) this.#rest?.();
+    if (!this.busy) this.#rest?.();
   }
 
   async #take(frame: Frame, id: string | undefined): Promise<void> {

@@ -1,10 +1,11 @@
-// A connection that comes back by itself (GP-2, GP-3). Its rules:
-// 1. It is in one of four states; in each at most one timer runs and at most one link exists.
+// A connection that comes back by itself (GP-2, GP-3), and moves before the relay ends it (GP-6). Its rules:
+// 1. It is in one of four states; in each one link stands or is being made, and at most one timer watches it. While
+//    connected it may be moving to a next link, which has a timer of its own, and old links may linger.
 // 2. State changes first, timers second, others are told last: whoever is told may call connect() or disconnect().
 // 3. A connection is believed in while it is heard from. After a sleep only a pong counts: other frames may be older than the sleep.
 // 4. `bye` and the table of close codes say whether to come back; all else does.
 import { backoff } from './backoff.ts';
-import { CLOSE_CODES, OUTCOMES } from './codes.ts';
+import { FINAL_CLOSES } from './codes.ts';
 import { errorFrom, GluerError, messageOf } from './errors.ts';
 import { encode, welcomeOf, type Frame, type Welcome } from './frames.ts';
 import { Link, type End, type WebSocketLike } from './link.ts';
@@ -22,11 +23,18 @@ export interface ConnectionPorts {
   hello(): Frame;
   /** The hello is written; what is written now is handled right behind it. */
   opened(): void;
+  /** The connection stands, by a first link or after a move. */
   welcomed(welcome: Welcome): void;
-  received(frame: Frame): void;
-  /** The link ended and the next one is being made. `standing`: it had been welcomed. */
+  received(frame: Frame, link: Link): void;
+  /** Whether something that was asked by the link is without an answer. */
+  waits(link: Link): boolean;
+  /** Whether nothing is left to do for a link that the connection has moved away from. */
+  spent(link: Link): boolean;
+  /** A link ended, the one that stood or another one. */
+  ended(link: Link, error: GluerError): void;
+  /** The connection ended and comes back. `standing`: it had been welcomed. */
   lost(error: GluerError, standing: boolean): void;
-  /** The link ended, or could not be made, and reconnecting cannot help. */
+  /** The connection ended, or could not be made, and reconnecting cannot help. */
   refused(error: GluerError, standing: boolean): void;
   /** disconnect() was called. */
   left(error: GluerError, standing: boolean): void;
@@ -34,18 +42,28 @@ export interface ConnectionPorts {
   garbled(): void;
 }
 
+const LATE: End = { message: 'No welcome came in time.' };
 const LONGEST_AFTER = 3_600_000; // 1 h: a bye's `after` beyond it is a mistake
+const LOOK_EVERY = 100; // ms between two looks whether an old link is spent
+const MOST_LOOKS = 300; // 30 s: the relay ends it after 20
 
 export class Connection {
   state: ConnectionState = 'disconnected';
   readonly #ports: ConnectionPorts;
   readonly #timing: Timing;
   #link: Link | undefined;
+  #next: Link | undefined; // takes its place once it is welcomed and knows all names
+  #told: Link | undefined; // the newest of the two whose hello is written
+  readonly #old = new Set<Link>(); // by which answers may still come
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #mover: ReturnType<typeof setTimeout> | undefined;
+  #bye: Frame | undefined; // announced the end of the link that stands
+  #welcome: Welcome | undefined; // the newest
+  #stays = false;
   #standing = new Standing();
   #attempt = 0;
   #silence = 0;
-  #heardAt: number | undefined; // undefined until the socket is open
+  #heardAt = 0;
   #welcomedAt = 0;
   #fences: (() => void)[] = []; // of pings without a pong
   #asks = 0;
@@ -58,7 +76,7 @@ export class Connection {
 
   /** Whether frames may be written: the hello is. */
   get open(): boolean {
-    return this.#link !== undefined && this.#heardAt !== undefined;
+    return this.#told !== undefined;
   }
 
   /** Bytes that are written and not yet with the network. */
@@ -71,6 +89,7 @@ export class Connection {
     if (this.state === 'disconnected') {
       this.state = 'connecting';
       this.#attempt = 0;
+      this.#stays = false;
       this.#standing = new Standing();
       this.#after(0, () => { this.#open(); }); // the rest of this turn may still change the URL
     }
@@ -80,10 +99,28 @@ export class Connection {
   /** Ends the connection for good. Nothing of it keeps the process alive. */
   disconnect(): void {
     if (this.state === 'disconnected') return;
+    const error = new GluerError('connection_lost', 'disconnect() was called.');
     const link = this.#link;
     this.#link = undefined;
-    link?.end({});
-    this.#stop(new GluerError('connection_lost', 'disconnect() was called.'), 'left');
+    link?.end(error);
+    this.#stop(error, 'left');
+  }
+
+  /** Moves no more, since it will be left for good; returns the old links. */
+  stay(): Iterable<Link> {
+    this.#stays = true;
+    this.#halt();
+    return this.#old;
+  }
+
+  /** The link that calls go by, while it stands. */
+  get standing(): Link | undefined {
+    return this.state === 'connected' ? this.#link : undefined;
+  }
+
+  /** Whether the link is the newest whose hello is written. */
+  newest(link: Link): boolean {
+    return link === this.#told;
   }
 
   /**
@@ -95,8 +132,11 @@ export class Connection {
     else if (this.state !== 'disconnected' && !this.#link) this.#after(Math.max(0, this.#notBefore - now()), () => { this.#open(); });
   }
 
-  write(text: string): void {
-    this.#link?.write(text);
+  /** Writes to the link that stands, or (`state`) to the newest, and returns it. */
+  write(text: string, state = false): Link | undefined {
+    const link = state ? this.#told : this.#link;
+    link?.write(text);
+    return link;
   }
 
   /** Calls back when the relay has read all that is written so far: pings are answered in order. */
@@ -106,37 +146,109 @@ export class Connection {
   }
 
   #open(): void {
-    this.#heardAt = undefined;
     this.#fences = [];
+    this.#bye = undefined;
     try {
-      const link: Link = new Link(this.#ports.socket(), {
-        opened: () => { this.#opened(); },
-        received: (frame) => { this.#received(frame); },
-        garbled: () => { this.#ports.garbled(); },
-        ended: (end) => { if (this.#link === link) this.#ended(end); },
-      });
-      this.#link = link;
+      this.#link = this.#make();
     } catch (thrown) {
       this.#stop(thrown instanceof GluerError ? thrown : new GluerError('relay_unavailable', { message: messageOf(thrown), retryable: false }));
       return;
     }
-    this.#after(this.#timing.handshake, () => this.#link?.end({ message: 'No welcome came in time.' }));
+    this.#after(this.#timing.handshake, () => this.#link?.end(LATE));
   }
 
-  #opened(): void {
-    this.#heardAt = now();
-    this.write(encode(this.#ports.hello()));
+  #make(): Link {
+    const link: Link = new Link(this.#ports.socket(), {
+      opened: () => { this.#opened(link); },
+      received: (frame) => { this.#received(link, frame); },
+      garbled: () => { this.#ports.garbled(); },
+      ended: (end) => { this.#ended(link, end); },
+    });
+    return link;
+  }
+
+  #opened(link: Link): void {
+    this.#told = link;
+    link.write(encode(this.#ports.hello()));
     this.#ports.opened();
   }
 
-  #received(frame: Frame): void {
-    this.#heardAt = now();
-    if (frame.type === 'ping') this.write('{"type":"pong"}');
-    else if (frame.type === 'welcome') this.#welcomed(welcomeOf(frame));
-    else if (frame.type === 'bye') this.#link?.end({ bye: frame });
+  #received(link: Link, frame: Frame): void {
+    if (link === this.#link) this.#heardAt = now();
+    if (frame.type === 'ping') link.write('{"type":"pong"}');
+    else if (frame.type === 'welcome') {
+      this.#welcome = welcomeOf(frame);
+      if (link === this.#link) this.#welcomed(this.#welcome);
+    } else if (frame.type === 'bye') this.#dismissed(link, frame);
     else if (frame.type === 'pong') this.#fences.shift()?.();
-    else this.#ports.received(frame);
+    else this.#ports.received(frame, link);
+    if (link === this.#next && this.#welcome && !this.#ports.waits(link)) this.#move(link, this.#welcome);
   }
+
+  // --- moving ---
+
+  /** A first `bye` that says when to come back announces the end of the link that stands; any other one is its last frame. */
+  #dismissed(link: Link, bye: Frame): void {
+    const announced = link === this.#link && this.state === 'connected' && bye['reconnect'] !== false && typeof bye['after'] === 'number';
+    if (!announced || this.#bye) {
+      link.end({ bye });
+      return;
+    }
+    this.#bye = bye;
+    this.#prepare(this.#obey(bye));
+  }
+
+  /** The ms that the bye asks to wait. */
+  #obey(bye: Frame | undefined): number {
+    const after = Math.min(Number(bye?.['after']) || 0, LONGEST_AFTER);
+    this.#notBefore = Math.max(this.#notBefore, now() + after);
+    return after;
+  }
+
+  /** Makes the next link after some ms. */
+  #prepare(ms: number): void {
+    if (this.#stays) return;
+    clearTimeout(this.#mover);
+    this.#mover = setTimeout(() => {
+      this.#welcome = undefined;
+      try {
+        this.#next = this.#make();
+        this.#mover = setTimeout(() => this.#next?.end(LATE), this.#timing.handshake);
+      } catch { /* the link that stands is as good as it was */ }
+    }, ms);
+  }
+
+  /** The next link knows all that the relay has to know: from now on it is the one. */
+  #move(link: Link, welcome: Welcome): void {
+    const old = this.#link;
+    clearTimeout(this.#mover);
+    this.#link = link;
+    this.#next = this.#bye = undefined;
+    this.#fences = [];
+    this.#heardAt = now();
+    if (old) {
+      this.#old.add(old);
+      this.#letGo(old);
+    }
+    this.#standing = new Standing();
+    this.#welcomed(welcome);
+  }
+
+  /** Ends an old link when it is spent, or after 30 s. */
+  #letGo(link: Link, looks = MOST_LOOKS): void {
+    if (looks === 0 || this.#ports.spent(link)) link.end({});
+    else if (this.#old.has(link)) setTimeout(() => { this.#letGo(link, looks - 1); }, LOOK_EVERY);
+  }
+
+  /** Stops a move. */
+  #halt(): void {
+    clearTimeout(this.#mover);
+    const next = this.#next;
+    this.#next = undefined;
+    next?.end({});
+  }
+
+  // --- standing ---
 
   #welcomed(welcome: Welcome): void {
     this.state = 'connected';
@@ -149,10 +261,10 @@ export class Connection {
 
   /** Ends a link that nothing was heard from for ping + 8 s (GP-3), and asks after a sleep. */
   #watch(): void {
-    const left = this.#silence - now() + (this.#heardAt ?? 0);
+    const left = this.#silence - now() + this.#heardAt;
     this.#noticing(Math.min(left, this.#timing.watch), (late) => {
       if (late) this.#ask();
-      else if (now() - (this.#heardAt ?? 0) < this.#silence) this.#watch();
+      else if (now() - this.#heardAt < this.#silence) this.#watch();
       else this.#link?.end({ message: 'Nothing was heard from the relay.' });
     });
   }
@@ -173,18 +285,34 @@ export class Connection {
     this.#after(ms, () => { run(passed() > ms + this.#timing.late); });
   }
 
-  #ended(end: End): void {
+  #ended(link: Link, end: End): void {
+    const error = reasonOf(link === this.#link && this.#bye ? { ...end, bye: end.bye ?? this.#bye } : end);
+    const told = link === this.#told;
+    this.#old.delete(link);
+    if (told) this.#told = link === this.#link ? undefined : this.#link;
+    this.#ports.ended(link, error);
+    if (link === this.#link) this.#lost(end, error);
+    else if (link === this.#next) this.#failed(end);
+    if (told && this.#told) this.#ports.opened(); // what was told to that one is told to the one that stands
+  }
+
+  /** The next link ended before it was one. */
+  #failed(end: End): void {
+    this.#next = undefined;
+    if (comesBack(end)) this.#prepare(backoff(this.#timing.backoff, this.#attempt++));
+  }
+
+  #lost(end: End, error: GluerError): void {
     this.#link = undefined;
-    const error = reasonOf(end);
+    this.#halt();
     if (!comesBack(end)) {
       this.#stop(error);
       return;
     }
     const standing = this.state === 'connected';
     if (standing) this.#renew();
-    const after = Math.min(Number(end.bye?.['after']) || 0, LONGEST_AFTER);
-    this.#notBefore = now() + after;
-    this.#after(after + backoff(this.#timing.backoff, this.#attempt++), () => { this.#open(); });
+    this.#obey(end.bye);
+    this.#after(Math.max(0, this.#notBefore - now()) + backoff(this.#timing.backoff, this.#attempt++), () => { this.#open(); });
     this.#ports.lost(error, standing);
   }
 
@@ -198,6 +326,8 @@ export class Connection {
     const standing = this.state === 'connected';
     this.state = 'disconnected';
     clearTimeout(this.#timer);
+    this.#halt();
+    for (const link of this.#old) link.end(error);
     this.#standing.reject(error);
     this.#ports[tell](error, standing);
   }
@@ -221,12 +351,10 @@ class Standing {
 
 function comesBack({ bye, closeCode }: End): boolean {
   if (bye) return bye['reconnect'] !== false;
-  return closeCode === undefined || (CLOSE_CODES[closeCode]?.reconnect ?? true);
+  return !(closeCode && closeCode in FINAL_CLOSES);
 }
 
 function reasonOf({ bye, closeCode, message }: End): GluerError {
   if (bye) return errorFrom(bye, 'connection_lost');
-  const known = closeCode === undefined ? undefined : CLOSE_CODES[closeCode];
-  const sentence = known?.message ?? message ?? `The connection ended (close code ${String(closeCode)}).`;
-  return new GluerError(known && known.name in OUTCOMES ? known.name : 'connection_lost', sentence);
+  return new GluerError(FINAL_CLOSES[closeCode ?? 0] ?? 'connection_lost', message ?? `The connection ended (close code ${String(closeCode)}).`);
 }

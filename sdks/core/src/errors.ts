@@ -1,4 +1,4 @@
-import { OUTCOMES } from './codes.ts';
+import { RETRYABLE, SENTENCES } from './codes.ts';
 
 /** What a GluerError may say beside its code. */
 export interface ErrorFields {
@@ -22,9 +22,9 @@ export class GluerError extends Error {
 
   constructor(code: string, fields: ErrorFields | string = {}) {
     const { message, retryable, retry_after, data } = typeof fields === 'string' ? { message: fields } : fields;
-    super(message ?? OUTCOMES[code]?.message ?? code);
+    super(message ?? SENTENCES[code] ?? code);
     this.code = code;
-    this.retryable = retryable ?? OUTCOMES[code]?.retryable ?? false;
+    this.retryable = retryable ?? RETRYABLE.includes(code);
     this.retry_after = retry_after;
     this.data = data;
   }

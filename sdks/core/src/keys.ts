@@ -10,6 +10,8 @@ export interface Kind {
   /** Says what the other kind's key is. */
   readonly other: string;
   readonly backoff: Backoff;
+  /** Whether it closes the connection that it has moved away from; callers may still find a back end there (GP-6). */
+  readonly closes: boolean;
 }
 
 export const FRONTEND: Kind = {
@@ -17,12 +19,14 @@ export const FRONTEND: Kind = {
   wanted: "gluer-js needs the project's public key (it begins with gluer_pub_): copy it from the project's page",
   other: 'This is a private key, and whoever sees it can act as your back end: take it out of the page and revoke it. ',
   backoff: FRONTEND_BACKOFF,
+  closes: true,
 };
 export const BACKEND: Kind = {
   prefix: 'gluer_prv_',
   wanted: "gluer-nodejs needs a private key of the project (it begins with gluer_prv_): copy it from the project's page",
   other: 'This is a public key, for front ends. ',
   backoff: BACKEND_BACKOFF,
+  closes: false,
 };
 
 const KEY = /^(gluer_(?:pub|prv)_)([a-z0-9]+)_[A-Za-z0-9]+$/;

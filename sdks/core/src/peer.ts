@@ -5,7 +5,7 @@ import { errorFrom, GluerError } from './errors.ts';
 import { Events, type ErrorDetail } from './events.ts';
 import { payload, type Frame, type Welcome } from './frames.ts';
 import { projectOf, type Kind } from './keys.ts';
-import type { WebSocketConstructor } from './link.ts';
+import type { Link, WebSocketConstructor } from './link.ts';
 import { checkName } from './names.ts';
 import { callOptions, Requests, type CallOptions, type Reply } from './requests.ts';
 import type { Roster, RosterPorts } from './roster.ts';
@@ -21,8 +21,8 @@ export interface PeerParts {
   webSocket(): WebSocketConstructor;
   /** This client's address across reconnects (GP-5). */
   session(project: string): string;
-  /** Takes frames that are no answers and no messages. */
-  received?(frame: Frame): void;
+  /** Runs a function that others call on this client. */
+  readonly perform: CalleePorts['perform'];
   /** The connection ended. */
   ended?(): void;
 }
@@ -44,6 +44,8 @@ export class Peer {
   readonly connection: Connection;
   readonly #parts: PeerParts;
   readonly #rosters: Roster[];
+  /** A link's calls are answered there. */
+  readonly callees = new Map<Link, Callee>();
   #welcomed = false;
   #troubled = false;
 
@@ -55,7 +57,7 @@ export class Peer {
       get open() { return connection.open; },
       get ready() { return connection.state === 'connected'; },
       get buffered() { return connection.buffered; },
-      write: (text) => { connection.write(text); },
+      write: (text, state) => connection.write(text, state),
     });
     this.subscriptions = new Subscriptions(this.rosterPorts());
     this.#rosters = [this.subscriptions.roster];
@@ -104,17 +106,6 @@ export class Peer {
     this.requests.send(head, text).catch((error: unknown) => { this.complain(error as GluerError, { type: 'send', cmd }); });
   }
 
-  /** What runs the functions that others call on this client. */
-  callee(perform: CalleePorts['perform']): Callee {
-    const { connection, requests } = this;
-    return new Callee({
-      get frameLimit() { return requests.frameLimit; },
-      perform,
-      write: (text) => { connection.write(text); },
-      failed: (error, cmd, thrown) => { this.complain(error, cmd, thrown); },
-    });
-  }
-
   /** Raises the `error` event. */
   complain({ code, message, data }: GluerError, about?: unknown, error?: unknown): void {
     const all = Object.entries({ code, message, about, data, error }).filter(([, value]) => value !== undefined);
@@ -150,9 +141,21 @@ export class Peer {
     return {
       socket: () => new (this.#parts.webSocket())(socketAddress(this.url, this.project), 'gluer.v1.json'),
       hello: () => this.#hello(),
-      opened: () => { for (const roster of this.#rosters) roster.restart(); },
+      opened: () => {
+        this.subscriptions.confirmed.clear();
+        for (const roster of this.#rosters) roster.restart();
+      },
       welcomed: (welcome) => { this.#onWelcome(welcome); },
-      received: (frame) => { this.#received(frame); },
+      received: (frame, link) => { this.#received(frame, link); },
+      waits: (link) => this.requests.via(link),
+      spent: (link) => this.#parts.kind.closes && !this.requests.via(link) && !this.callees.get(link)?.busy,
+      ended: (link, error) => {
+        this.requests.lose(error, link);
+        this.callees.get(link)?.abandon();
+        this.callees.delete(link);
+        const { standing } = this.connection;
+        if (standing && standing !== link) this.requests.resume();
+      },
       lost: (error, standing) => { this.#lost(error, standing); },
       refused: (error, standing) => { this.#stopped(error, standing); this.complain(error); },
       left: (error, standing) => { this.#stopped(error, standing); this.requests.start(); },
@@ -175,16 +178,31 @@ export class Peer {
     this.events.emit('connection', { connection: welcome.connection, session: welcome.session, reconnected });
   }
 
-  #received(frame: Frame): void {
+  #received(frame: Frame, link: Link): void {
     if (frame.type === 'result' || frame.type === 'error' || frame.type === 'progress') this.requests.answer(frame);
-    else if (frame.type === 'message') this.subscriptions.deliver(frame);
+    else if (frame.type === 'message') this.subscriptions.deliver(frame, this.connection.newest(link));
     else if (frame.type === 'notice') this.complain(errorFrom(frame, 'bad_frame'), frame['about']);
-    else this.#parts.received?.(frame);
+    else this.#callee(link).received(frame);
+  }
+
+  #callee(link: Link): Callee {
+    const callee = this.callees.get(link) ?? this.#newCallee(link);
+    this.callees.set(link, callee);
+    return callee;
+  }
+
+  #newCallee(link: Link): Callee {
+    const { requests } = this;
+    return new Callee({
+      get frameLimit() { return requests.frameLimit; },
+      perform: this.#parts.perform,
+      write: (text) => { link.write(text); },
+      failed: (error, cmd, thrown) => { this.complain(error, cmd, thrown); },
+    });
   }
 
   #lost(error: GluerError, standing: boolean): void {
     this.#end();
-    this.requests.lose(error);
     if (standing) this.events.emit('disconnect', { code: error.code, message: error.message, reconnecting: true });
     else if (!this.#troubled) this.#trouble(error);
   }

@@ -6,6 +6,7 @@
 import { GluerError, errorFrom, mistake } from './errors.ts';
 import { DEFAULT_FRAME_LIMIT, bytesOver, encode, type Frame } from './frames.ts';
 import { guarded } from './events.ts';
+import type { Link } from './link.ts';
 import { now } from './timing.ts';
 
 /** A function's answer. */
@@ -37,7 +38,8 @@ export interface Outlet {
   /** Whether the welcome has come: only now calls and sends are written, so that a failed handshake loses none. */
   readonly ready: boolean;
   readonly buffered: number;
-  write(text: string): void;
+  /** Writes to the link that stands, or (`state`) to the one that is told what this client is; returns that link. */
+  write(text: string, state: boolean): Link | undefined;
 }
 
 export const DEFAULT_TIMEOUT = 30_000; // ms
@@ -64,8 +66,8 @@ interface Request {
   readonly onProgress: CallOptions['onProgress'];
   /** Whether it may be written again. */
   readonly repeatable: boolean;
-  /** On this connection. */
-  written: boolean;
+  /** The link that it was written to, while that stands. */
+  via: Link | undefined;
   /** On any connection. */
   sent: boolean;
   timer: ReturnType<typeof setTimeout>;
@@ -97,7 +99,7 @@ export class Requests {
     return this.#make('send', head, data, {});
   }
 
-  /** Makes a request that tells the relay a state of this connection, while it is open. */
+  /** Makes a request that tells the relay a state of the newest connection, while it is open. */
   tell(head: Frame, timeout?: number): Promise<Reply> {
     return this.#make('state', head, undefined, { timeout });
   }
@@ -105,7 +107,7 @@ export class Requests {
   /** Takes an answer of the relay; what answers nothing is dropped. */
   answer(frame: Frame): void {
     const request = this.#open.get(String(frame['id']));
-    if (!request?.written) return;
+    if (!request?.via) return;
     if (frame.type === 'progress') guarded('onProgress', () => request.onProgress?.(frame['data']));
     else if (frame.type === 'error') this.#settle(request).reject(errorFrom(frame));
     else this.#settle(request).resolve(replyOf(frame));
@@ -116,11 +118,16 @@ export class Requests {
     for (const request of [...this.#waiting.values()]) this.#write(request);
   }
 
-  /** The connection ended: nobody knows what became of what was written (GP-10). What may be repeated waits for the next one. */
-  lose(reason: GluerError): void {
+  /** Whether something written to the link is without an outcome. */
+  via(link: Link): boolean {
+    return [...this.#open.values()].some((request) => request.via === link);
+  }
+
+  /** The link ended: nobody knows what became of what was written there (GP-10). What may be repeated waits for the next one. */
+  lose(reason: GluerError, link: Link): void {
     for (const request of [...this.#open.values()]) {
-      if (!request.written) continue;
-      request.written = false;
+      if (request.via !== link) continue;
+      request.via = undefined;
       if (request.repeatable && this.#waiting.size < MOST_WAITING) this.#waiting.set(request.id, request);
       else this.#settle(request).reject(new GluerError('connection_lost', reason.message));
     }
@@ -150,7 +157,7 @@ export class Requests {
       const request: Request = {
         id, head: { type, id, ...fields, idempotency_key: options.idempotencyKey }, data, kind, repeatable, resolve, reject,
         deadline: now() + timeout, timer: setTimeout(() => { this.#due(request); }, timeout),
-        onProgress: options.onProgress, written: false, sent: false, release: undefined,
+        onProgress: options.onProgress, via: undefined, sent: false, release: undefined,
       };
       this.#listenTo(options.signal, request);
       this.#admit(request);
@@ -183,9 +190,9 @@ export class Requests {
       return;
     }
     this.#waiting.delete(request.id);
-    request.written = request.sent = true;
+    request.sent = true;
     if (!request.repeatable) this.#forget(request);
-    this.#outlet.write(text);
+    request.via = this.#outlet.write(text, request.kind === 'state');
     if (request.kind === 'send') this.#settle(request).resolve({ data: null });
   }
 
@@ -197,7 +204,7 @@ export class Requests {
   /** The deadline has come, or is over since a sleep: a written request gets a little longer, for the relay's own outcome. */
   #due(request: Request, graced = false): void {
     const left = request.deadline - now();
-    if (left > 1 || (request.written && !graced)) {
+    if (left > 1 || (request.via && !graced)) {
       request.timer = setTimeout(() => { this.#due(request, left <= 1); }, left > 1 ? left : GRACE);
       return;
     }
@@ -213,7 +220,7 @@ export class Requests {
   }
 
   #cancel(request: Request): void {
-    if (request.written) this.#outlet.write(encode({ type: 'cancel', id: request.id }));
+    request.via?.write(encode({ type: 'cancel', id: request.id }));
     this.#settle(request).reject(new GluerError('cancelled'));
   }
 

@@ -23,6 +23,7 @@ export class Roster {
   readonly #ports: RosterPorts;
   readonly #adding: (names: string[]) => Frame;
   readonly #removing: (names: string[]) => Frame;
+  readonly #taken: (names: string[]) => void;
   readonly #names = new Set<string>();
   readonly #fresh = new Set<string>(); // to be told
   readonly #stale = new Set<string>(); // to be taken back
@@ -30,10 +31,11 @@ export class Roster {
   #retry: ReturnType<typeof setTimeout> | undefined;
   #failures = 0;
 
-  constructor(ports: RosterPorts, adding: (names: string[]) => Frame, removing: (names: string[]) => Frame) {
+  constructor(ports: RosterPorts, adding: (names: string[]) => Frame, removing: (names: string[]) => Frame, taken: (names: string[]) => void = () => undefined) {
     this.#ports = ports;
     this.#adding = adding;
     this.#removing = removing;
+    this.#taken = taken;
   }
 
   /** Whether the roster has no room for one more name. */
@@ -87,7 +89,10 @@ export class Roster {
   }
 
   #tell(head: Frame, names: string[]): void {
-    const taken = (): void => { this.#failures = 0; };
+    const taken = (): void => {
+      this.#failures = 0;
+      this.#taken(names);
+    };
     this.#ports.tell(head).then(taken, (error: unknown) => { this.#failed(error as GluerError, head, names); });
   }
 

@@ -17,11 +17,13 @@ const MOST_HANDLERS = 1_000; // of one channel
 /** Who listens to which channel, across reconnects. */
 export class Subscriptions {
   readonly roster: Roster;
+  /** Channels of which the newest link's messages count, since it has answered for them (GP-6). */
+  readonly confirmed = new Set<string>();
   readonly #handlers = new Map<string, MessageHandler[]>();
 
   constructor(ports: RosterPorts) {
     const frame = (type: string) => (channels: string[]): Frame => ({ type, channels });
-    this.roster = new Roster(ports, frame('subscribe'), frame('unsubscribe'));
+    this.roster = new Roster(ports, frame('subscribe'), frame('unsubscribe'), (names) => { for (const name of names) this.confirmed.add(name); });
   }
 
   /** Adds the handler to the channels; the returned function takes it away again. */
@@ -42,9 +44,11 @@ export class Subscriptions {
       for (const each of [...(this.#handlers.get(name) ?? [])]) if (!handler || each === handler) this.#remove(name, each);
   }
 
-  /** Hands a `message` frame to the channel's handlers. */
-  deliver({ channel, data }: Frame): void {
+  /** Hands a `message` frame to the channel's handlers; one of an older link only until the newest has the channel. */
+  deliver({ channel, data }: Frame, newest: boolean): void {
     const name = String(channel);
+    if (newest) this.confirmed.add(name); // its answer has come before (GP-20)
+    else if (this.confirmed.has(name)) return;
     for (const handler of [...(this.#handlers.get(name) ?? [])])
       guarded(`a handler of the channel '${name}'`, () => { handler(data, { channel: name }); });
   }

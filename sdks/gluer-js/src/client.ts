@@ -1,5 +1,4 @@
 import { checkUrl } from '../../core/src/address.ts';
-import { Callee } from '../../core/src/callee.ts';
 import type { ConnectionState } from '../../core/src/connection.ts';
 import type { Handler } from '../../core/src/context.ts';
 import { mistake } from '../../core/src/errors.ts';
@@ -37,7 +36,6 @@ export class GluerClient {
   readonly #peer: Peer;
   readonly #items = new ContextItems();
   readonly #handlers = new Handlers();
-  readonly #callee: Callee;
   readonly #sessions: TabSessions;
   #webSocket: WebSocketConstructor | undefined;
   #sessionId: string | undefined;
@@ -45,17 +43,14 @@ export class GluerClient {
   /** @internal Programs use createClient(). */
   constructor(sessions: TabSessions, timing?: Partial<Timing>) {
     this.#sessions = sessions;
-    const peer = new Peer({
+    this.#peer = new Peer({
       kind: FRONTEND,
       sdk: `gluer-js/${version}`,
       timing,
       webSocket: () => this.#socketClass(),
       session: (project) => this.#session(project),
-      received: (frame) => { this.#callee.received(frame); },
-      ended: () => { this.#callee.abandon(); },
+      perform: (cmd, data, context) => this.#handlers.perform(cmd, data, context),
     });
-    this.#peer = peer;
-    this.#callee = peer.callee((cmd, data, context) => this.#handlers.perform(cmd, data, context));
   }
 
   /** Where the connection stands: `disconnected`, `connecting`, `connected` or `reconnecting`. */

@@ -1,6 +1,5 @@
 import { hostname } from 'node:os';
 import { checkUrl } from '../../core/src/address.ts';
-import type { Callee } from '../../core/src/callee.ts';
 import type { ConnectionState } from '../../core/src/connection.ts';
 import type { Context, Handler } from '../../core/src/context.ts';
 import { GluerError, mistake } from '../../core/src/errors.ts';
@@ -48,7 +47,6 @@ export class GluerServer {
   readonly #peer: Peer;
   readonly #functions: Functions;
   readonly #interceptors = new Interceptors();
-  readonly #callee: Callee;
   readonly #session = newSession();
   #drain: Drain | undefined;
   #ignoreSignals: (() => void) | undefined;
@@ -61,18 +59,14 @@ export class GluerServer {
       timing,
       webSocket: () => Socket,
       session: () => this.#session,
-      received: (frame) => { this.#callee.received(frame); },
-      ended: () => {
-        this.#callee.abandon();
-        this.#drain?.cut();
-      },
+      perform: (cmd, data, context) => this.#perform(cmd, data, context),
+      ended: () => { this.#drain?.cut(); },
     });
     this.#peer = peer;
     this.#functions = new Functions((describe) => {
       const frame = (type: string) => (names: string[]) => ({ type, functions: names.map(describe) });
       return peer.enroll(new Roster(peer.rosterPorts(), frame('register'), frame('unregister')));
     });
-    this.#callee = peer.callee((cmd, data, context) => this.#perform(cmd, data, context));
   }
 
   /** Where the connection stands: `disconnected`, `connecting`, `connected` or `reconnecting`. */
@@ -210,10 +204,13 @@ export class GluerServer {
   }
 
   #startDrain(timeout: number): Drain {
-    const { requests, connection } = this.#peer;
+    const { requests, connection, callees } = this.#peer;
     return new Drain({
-      ask: (longest) => requests.tell({ type: 'drain' }, longest),
-      idle: () => this.#callee.idle(),
+      ask: (longest) => {
+        for (const old of connection.stay()) old.write('{"type":"drain"}');
+        return requests.tell({ type: 'drain' }, longest);
+      },
+      idle: () => Promise.all([...callees.values()].map((callee) => callee.idle())),
       fence: () => new Promise((passed) => { connection.fence(passed); }),
     }, timeout);
   }

@@ -13,7 +13,7 @@ export interface DrainPorts {
   /** Asks the relay for no new calls; resolves, or rejects, when it has answered or had the time to. */
   ask(longest: number): Promise<unknown>;
   /** Resolves when all calls are answered. */
-  idle(): Promise<void>;
+  idle(): Promise<unknown>;
   /** Resolves when the relay has read the answers. */
   fence(): Promise<void>;
 }
