@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cluster.harness.backends import BackEnds
 from tests.cluster.harness.cluster import Cluster, running
 from tests.cluster.harness.needs import missing
 from tests.cluster.harness.shop import ClusterShop
@@ -50,6 +51,14 @@ async def charlie(cluster: Cluster) -> AsyncIterator[ClusterShop]:
     shop = cluster.shop("Charlie")
     yield shop
     await shop.close()
+
+
+@pytest.fixture
+def backends(alice: ClusterShop, tmp_path: Path) -> Iterator[BackEnds]:
+    """Alice's, each a process."""
+    backends = BackEnds(alice, tmp_path)
+    yield backends
+    backends.close()
 
 
 @pytest.fixture

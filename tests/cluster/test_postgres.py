@@ -30,8 +30,8 @@ async def test_a_call_is_counted_once_for_its_project(
     frontend = await alice.frontend()
     for number in range(CALLS):
         await frontend.call("calculator:add", {"a": number, "b": 0}, id=str(number))
-    await asyncio.to_thread(until, lambda: cluster.office.ask("used", workspace=alice.workspace) == CALLS, "counts", 5)
-    assert cluster.office.ask("used", workspace=charlie.workspace) == 0
+    await asyncio.to_thread(cluster.until_counted, alice, CALLS)
+    assert (cluster.used(alice), cluster.used(charlie)) == (CALLS, 0)
 
 
 async def test_a_worker_folds_counts_without_changing_them(cluster: Cluster, alice: ClusterShop) -> None:
@@ -46,7 +46,7 @@ async def test_a_worker_folds_counts_without_changing_them(cluster: Cluster, ali
         await asyncio.to_thread(until, lambda: cluster.office.ask("folded", project=alice.id) == folded, "folding", 30)
     finally:
         worker.kill()
-    assert cluster.office.ask("used", workspace=alice.workspace) == CALLS
+    assert cluster.used(alice) == CALLS
 
 
 async def test_calls_go_on_while_the_database_is_away_and_are_counted_later(
@@ -67,17 +67,9 @@ async def test_calls_go_on_while_the_database_is_away_and_are_counted_later(
     assert longest < 0.5
     assert made > 100
     await asyncio.to_thread(cluster.postgres.start)
-    used = await asyncio.to_thread(counted, cluster, alice, made)
-    assert used == made
+    await asyncio.to_thread(cluster.until_counted, alice, made)
+    assert cluster.used(alice) == made
     assert (await alice.frontend()).welcome["peer"] == "frontend"
-
-
-def counted(cluster: Cluster, shop: ClusterShop, most: int) -> int:
-    """Waits for this many counts; returns what there is a moment later, so that one too many is seen."""
-    until(lambda: cluster.office.ask("used", workspace=shop.workspace) >= most, f"{most} counts", 15)
-    until(lambda: cluster.office.ask("waiting_batches") >= 0, "the office", 5)
-    found: int = cluster.office.ask("used", workspace=shop.workspace)
-    return found
 
 
 @pytest.mark.parametrize("kind", ["public", "private"])

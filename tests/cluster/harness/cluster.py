@@ -13,6 +13,7 @@ from tests.cluster.harness.postgres import Postgres
 from tests.cluster.harness.redis import Redis
 from tests.cluster.harness.relay import Relay
 from tests.cluster.harness.shop import ClusterShop
+from tests.embedded.installation import until
 from tests.relay.harness.home import BASE, Home
 from tests.relay.harness.office import Office
 
@@ -31,6 +32,15 @@ class Cluster:
     def shop(self, owner: str) -> ClusterShop:
         """A new person's new project."""
         return ClusterShop.open(self.nginx, self.office, owner)
+
+    def used(self, shop: ClusterShop) -> int:
+        """Requests of its workspace, as the plan's limit sees them."""
+        used: int = self.office.ask("used", workspace=shop.workspace)
+        return used
+
+    def until_counted(self, shop: ClusterShop, number: int, seconds: float = 15) -> None:
+        """Wait until the database has this many of its requests."""
+        until(lambda: self.used(shop) >= number, f"{number} counts", seconds)
 
     def mend(self) -> None:
         """All of it runs again."""
