@@ -10,7 +10,10 @@ from __future__ import annotations
 from collections import deque
 
 from relay.backplane.mesh import Mesh
-from tests.relay.core.cast import TICK, CoreRelay, Peer, Project
+from relay.core.connection import Connection
+from tests.relay.core.cast import TICK, CoreRelay, Peer, Project, is_open
+
+ADD = "calculator:add"
 
 
 class Node:
@@ -24,6 +27,29 @@ class Node:
         self.relay.hub.others = self.mesh
         self.arrived: deque[bytes] = deque()
         self.frozen = False
+        self.missing = 0  # so many of the next batches never arrive here
+
+    def servers(self) -> set[tuple[str, str, frozenset[str], bool]]:
+        """Its own: project, id, functions, whether they take calls."""
+        return {known(server) for t in self.relay.hub.tenants.values() for server in t.connections if is_server(server)}
+
+    def known_servers(self) -> set[tuple[str, str, frozenset[str], bool]]:
+        """Those of all others, as it knows them."""
+        return {known(server) for t in self.relay.hub.tenants.values() for server in t.remote.values()}
+
+    def assert_idle(self) -> None:
+        """No call is left in any table, and nothing waits to be said or answered."""
+        for tenant in self.relay.hub.tenants.values():
+            assert not tenant.calls.running
+            assert not tenant.calls.waiting_bytes
+            for function in tenant.functions.by_name.values():
+                assert not function.waiting
+                assert not any(seat.in_flight for seat in function.seats.values())
+            for peer in (*tenant.connections, *tenant.remote.values(), *tenant.callers.values()):
+                assert not peer.calling
+                assert not peer.serving
+        assert not self.mesh.questions
+        assert not any(process.outgoing.entries for process in self.mesh.processes.values())
 
 
 class Network:
@@ -33,14 +59,17 @@ class Network:
         self.now = 1_000.0
         self.nodes: list[Node] = []
         self.away = False  # Redis
+        self.separate = False  # each hears only itself
         self.losing: dict[tuple[str, str], int] = {}  # by source and destination ("" is all): so many batches
         self.published = 0
+        self.started = 0  # processes, ever
         for _ in range(nodes):
             self.join()
 
     def join(self) -> Node:
         """One more process."""
-        node = Node(self, f"relay-{len(self.nodes)}-")
+        self.started += 1
+        node = Node(self, f"relay-{self.started}-")
         self.nodes.append(node)
         self.advances(1.0)
         return node
@@ -55,6 +84,10 @@ class Network:
         """The next batches of a node to another one, or (None) to all, never arrive anywhere."""
         name = "" if destination is None else self.nodes[destination].mesh.id
         self.losing[self.nodes[source].mesh.id, name] = batches
+
+    def misses(self, number: int, batches: int = 1) -> None:
+        """The next batches for a node, whoever sends them, never arrive there."""
+        self.nodes[number].missing = batches
 
     def settle(self) -> None:
         """Carry everything that is to be said, until nobody has anything to say."""
@@ -81,7 +114,11 @@ class Network:
             self.losing[node.mesh.id, destination] -= 1
             return
         for other in self.nodes:
-            if destination in ("", other.mesh.id):
+            if destination not in ("", other.mesh.id) or (self.separate and other is not node):
+                continue
+            if other.missing:
+                other.missing -= 1
+            else:
                 other.arrived.append(payload)
 
     def advances(self, seconds: float) -> None:
@@ -94,6 +131,36 @@ class Network:
                     node.mesh.tick(node.relay.now)
             self.settle()
 
+    def lives(self, seconds: float) -> None:
+        """Let time pass, in which every peer answers its pings."""
+        for _ in range(round(seconds / TICK)):
+            self.advances(TICK)
+            self.answer_pings()
+            self.settle()
+
+    def answer_pings(self) -> None:
+        """Whoever is asked says that it lives; where the process stands still, nothing is heard."""
+        for peer in (peer for node in self.nodes if not node.frozen for peer in node.relay.peers):
+            if pings := [frame for frame in peer.inbox if frame["type"] == "ping"]:
+                peer.inbox = deque(frame for frame in peer.inbox if frame["type"] != "ping")
+                for _ in pings if is_open(peer) else ():
+                    peer.relay.now += 0.001  # what is heard is heard after it was asked for
+                    peer.sends("pong")
+
+    def assert_agreed(self) -> None:
+        """Everybody knows exactly the servers that are there."""
+        for node in self.nodes:
+            others = [other for other in self.nodes if other is not node]
+            assert node.known_servers() == {server for other in others for server in other.servers()}
+            assert all(process.complete for process in node.mesh.processes.values())
+            assert {*node.mesh.processes} == {other.mesh.id for other in others}
+
+    def assert_quiet(self) -> None:
+        """Everybody agrees, and nothing is under way."""
+        self.assert_agreed()
+        for node in self.nodes:
+            node.assert_idle()
+
     def dies(self, number: int) -> Node:
         """Kill a process."""
         return self.nodes.pop(number)
@@ -104,6 +171,13 @@ class Network:
     def goes_on(self, number: int) -> None:
         self.nodes[number].frozen = False
 
+    def separates(self) -> None:
+        """Each process reaches Redis, and hears only itself."""
+        self.separate = True
+
+    def joins(self) -> None:
+        self.separate = False
+
     def redis_goes(self) -> None:
         self.away = True
 
@@ -111,9 +185,25 @@ class Network:
         self.away = False
 
 
+def is_server(connection: Connection) -> bool:
+    return connection.peer == "backend"
+
+
+def known(server: Connection) -> tuple[str, str, frozenset[str], bool]:
+    assert server.tenant is not None
+    return server.tenant.project_id, server.id, frozenset(server.seats), server.takes_calls
+
+
+def handed(network: Network, page: Peer, server: Peer, call_id: str = "c1", **call: object) -> str:
+    """A call that the server has; its id there."""
+    page.calls(ADD, call_id, **call)
+    network.settle()
+    return str(server.assert_received("call", cmd=ADD)["id"])
+
+
 def served(network: Network, page: Peer, server: Peer, **call: object) -> None:
     """One call, answered."""
-    page.calls("calculator:add", "again", **call)
+    page.calls(ADD, "again", **call)
     network.settle()
     server.answers({"result": 8})
     network.settle()

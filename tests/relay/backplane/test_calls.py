@@ -2,34 +2,8 @@
 
 import pytest
 
-from tests.relay.backplane.network import Network, served
+from tests.relay.backplane.network import ADD, Network, handed, served
 from tests.relay.core.cast import Peer
-
-ADD = "calculator:add"
-
-
-@pytest.fixture
-def network() -> Network:
-    return Network(2)
-
-
-@pytest.fixture
-def page(network: Network) -> Peer:
-    return network.alice(0).frontend()
-
-
-@pytest.fixture
-def server(network: Network) -> Peer:
-    server = network.alice(1).backend(ADD)
-    network.settle()
-    return server
-
-
-def handed(network: Network, page: Peer, server: Peer, **call: object) -> str:
-    """A call that the server has; its id there."""
-    page.calls(ADD, **call)
-    network.settle()
-    return str(server.assert_received("call", cmd=ADD)["id"])
 
 
 def test_a_call_reaches_a_server_of_another_process(network: Network, page: Peer, server: Peer) -> None:
