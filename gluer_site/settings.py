@@ -12,6 +12,8 @@ from pathlib import Path
 import dj_database_url
 import msgspec
 from celery.schedules import crontab
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from gluer_site.environment import Environment
 from gluer_site.logs import logging_settings
@@ -96,6 +98,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "gluer_site.redis_away.RedisAway",
 ]
 ROOT_URLCONF = "gluer_site.urls"
 ASGI_APPLICATION = "gluer_site.asgi.application"
@@ -153,7 +156,12 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
 REDIS_URL = env.url("REDIS_URL", "", ("redis", "rediss"))
 env.require(EMBEDDED or bool(REDIS_URL), "REDIS_URL must be set in production (redis://host:6379).")
 CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": f"{REDIS_URL}/1"}
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": f"{REDIS_URL}/1",
+        # A frozen Redis holds a page up for 2 s; once more, since a Redis that was restarted has closed our connections
+        "OPTIONS": {"socket_timeout": 1, "socket_connect_timeout": 1, "retry": Retry(NoBackoff(), 1)},
+    }
     if REDIS_URL
     else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 10_000}}
 }
