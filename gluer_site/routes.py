@@ -4,14 +4,14 @@ import re
 
 from django.urls import Resolver404, resolve
 
-BUS = re.compile(r"/v1/(call|send|publish|channels)\b")
+NOT_DJANGO = re.compile(r"/(v1/(call|send|publish|channels)\b|(healthz|readyz|metrics)$)")  # asgi.py
 
 
 def route_of(path: str) -> str:
     """The pattern that a path matches, as `/projects/<project:project_id>`."""
-    bus = BUS.match(path)
-    if bus is not None:
-        return f"/v1/{bus[1]}"
+    known = NOT_DJANGO.match(path)
+    if known is not None:
+        return known[0]
     try:
         return f"/{resolve(path).route}"
     except Resolver404:

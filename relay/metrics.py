@@ -37,6 +37,7 @@ class RelayCollector(Collector):
         yield from self.traffic()
         yield from self.projects()
         yield from self.metering()
+        yield from self.backplane()
         yield durations("gluer_event_loop_lag_seconds", "How late the clock ticks.", self.relay.lag)
 
     def connections(self) -> Iterator[Metric]:
@@ -103,6 +104,20 @@ class RelayCollector(Collector):
         yield GaugeMetricFamily("gluer_metering_lag_seconds", "Age of the oldest counts not written.", lag)
         yield GaugeMetricFamily("gluer_metering_batches", "Batches of counts not written.", len(metering.sealed))
         yield GaugeMetricFamily("gluer_metering_failing", "1: counts cannot be written.", int(metering.away))
+
+    def backplane(self) -> Iterator[Metric]:
+        """The way to the other relay processes; nothing where this one is alone."""
+        if self.relay.backplane is None:
+            return
+        mesh = self.relay.backplane.mesh
+        yield GaugeMetricFamily(
+            "gluer_backplane_up", "1: this process hears itself through Redis.", int(mesh.connected)
+        )
+        yield GaugeMetricFamily("gluer_backplane_processes", "Other relay processes.", len(mesh.processes))
+        yield GaugeMetricFamily("gluer_backplane_lag_seconds", "From a beat to its echo.", mesh.lag)
+        yield CounterMetricFamily("gluer_backplane_lost", "Batches that never came.", mesh.lost)
+        yield CounterMetricFamily("gluer_backplane_dropped", "Entries that were not delivered.", mesh.dropped)
+        yield CounterMetricFamily("gluer_backplane_unread", "Entries of shapes unknown here.", mesh.unread)
 
 
 def counted(name: str, meaning: str, label: str, values: Iterable[str], counts: Mapping[str, int]) -> Metric:
