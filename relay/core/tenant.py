@@ -16,7 +16,7 @@ from relay.core.channels import Channels
 from relay.core.connection import BACKEND, FRONTEND, Connection
 from relay.core.errors import Refused
 from relay.core.frames import encode
-from relay.core.functions import Functions
+from relay.core.functions import Function, Functions
 from relay.core.quota import Quota
 from relay.core.sources import Key
 from relay.core.statistics import Statistics
@@ -95,13 +95,10 @@ class Tenant:
         for function in functions:
             self.calls.settle(function, now)
 
-    def leave_remote(self, server: Connection, now: float) -> None:
-        """A server of another process went, or that process did."""
+    def leave_remote(self, server: Connection, now: float) -> list[Function]:
+        """A server of another process leaves the rotation. Its calls go on; those that wait are to be settled."""
         del self.remote[server.id]
-        functions = self.functions.lose(server, now)
-        self.calls.lost(server, now)
-        for function in functions:
-            self.calls.settle(function, now)
+        return self.functions.lose(server, now)
 
     def targets(self, caller: Connection, to: frames.Target) -> list[Connection]:
         """The front ends `to` names, the youngest last. Raises Refused; "not here" and "not yours" look the same."""
@@ -195,6 +192,7 @@ class Tenant:
         _only_back_ends(connection, "Front ends may not publish in this project; publish from a back end.")
         self.check_quota()
         if self.hub.others.publish(self, connection, frame, now):
+            self.hub.totals.published += 1
             self.count()
             return  # what is answered, they know
         receivers = self.channels.publish(connection, frame)

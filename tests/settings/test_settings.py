@@ -60,6 +60,7 @@ def test_production_starts_with_good_settings(monkeypatch: pytest.MonkeyPatch) -
         ("GLUER_ALLOWED_HOSTS", ""),
         ("GLUER_ALLOWED_HOSTS", "*"),
         ("REDIS_URL", ""),
+        ("GLUER_METRICS_TOKEN", "too-short"),
     ],
 )
 def test_production_refuses_an_unsafe_setting_by_name(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
