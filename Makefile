@@ -35,8 +35,8 @@ build: $(SDKS) ## build both SDKs, and pack them for npm
 test: $(TESTS) $(SDKS) chromium servers ## run every test that takes seconds
 	@$(PYTHON) -m relay.compiled --if-possible
 	$(PYTHON) -m pytest -rs -m "not long"
-	@if [ -e .compiled/stamp ]; then GLUER_COMPILED=1 $(PYTHON) -m pytest -m "not long and not interpreted" tests/relay/core tests/relay/edge; \
-	else echo "NOT RUN: the tests of the core and the edge on machine code, which needs a C compiler."; fi
+	@if [ -e .compiled/stamp ]; then GLUER_COMPILED=1 $(PYTHON) -m pytest -m "not long and not interpreted" tests/relay/core tests/relay/edge tests/relay/backplane; \
+	else echo "NOT RUN: the tests of the core, the edge and the backplane on machine code, which needs a C compiler."; fi
 	cd sdks && npm test
 
 test-cluster: $(TESTS) $(SDKS) servers ## run those with several relays, Redis, Postgres and nginx (part of `make test`)

@@ -37,6 +37,7 @@ from relay.core.calls import NOT_TAKEN, give_back
 from relay.core.channels import check_name
 from relay.core.connection import BACKEND, FRONTEND, OPEN, Connection
 from relay.core.errors import OUTCOMES, Refused, Unreadable
+from relay.core.functions import Function
 from relay.core.hub import Admission, Hub
 from relay.core.others import Others
 from relay.core.reading import decode
@@ -66,6 +67,8 @@ class Process:
         self.is_congested = False  # so much waits for it that it gets no calls
         self.servers: dict[str, Connection] = {}
         self.taking: dict[str, bool] = {}  # which of them take calls, while it can be reached
+        self.leaving: dict[str, Connection] = {}  # servers that went; it still says how their calls ended
+        self.missed = False  # batches of it to us, since its last beat
         self.version = 0  # of what it has told of its servers
         self.complete = False  # it has told all
 
@@ -298,6 +301,7 @@ class Mesh(Others):
         """Batches of it never came: to us, which it has to know, or to all, so that we have to ask."""
         self.lost += last - first + 1
         if ours:
+            process.missed = True
             self.put(process.outgoing, Lost(process.to_us.stream, first, last))
         else:
             process.complete = False
@@ -371,7 +375,9 @@ class Mesh(Others):
         elif isinstance(frame, frames.Progress):
             tenant.calls.progress(call.callee, frame, now)
         else:
-            if frame.code == NOT_TAKEN:  # it will say so itself, or has; until then it is not asked again
+            if (
+                frame.code == NOT_TAKEN and call.callee.id in process.servers
+            ):  # it will say so itself, or has; until then it is not asked again
                 process.taking[call.callee.id] = call.callee.takes_calls = process.complete = False
             tenant.calls.relayed_error(call.callee, frame, now)
 
@@ -424,9 +430,10 @@ class Mesh(Others):
             return
         self.dropped += 1
         tenant = self.hub.tenants.get(entry.project)
-        server = None if tenant is None else tenant.remote.get(entry.connection)
-        if tenant is not None and server is not None and isinstance(frame, CallOut):
-            tenant.calls.undelivered(server, frame.id, frame.data, now)
+        if tenant is not None and isinstance(frame, CallOut):
+            call = tenant.calls.running.get(frame.id)
+            if call is not None and call.callee is not None:
+                tenant.calls.undelivered(call.callee, frame.id, frame.data, now)
 
     # --- their servers -----------------------------------------------------------------------------------------------
 
@@ -503,10 +510,18 @@ class Mesh(Others):
             self._remove(process, entry.id, now)
 
     def _remove(self, process: Process, id: str, now: float) -> None:
-        server = process.servers.pop(id)
-        del process.taking[id]
+        """It takes no new calls. How the others ended, its process says behind this."""
+        server = process.servers[id]
         assert server.tenant is not None
-        server.tenant.leave_remote(server, now)
+        for function in self._leave(process, server, now):
+            server.tenant.calls.settle(function, now)
+
+    def _leave(self, process: Process, server: Connection, now: float) -> list[Function]:
+        del process.servers[server.id], process.taking[server.id]
+        if server.serving:
+            process.leaving[server.id] = server
+        assert server.tenant is not None
+        return server.tenant.leave_remote(server, now)
 
     def _servers(self, process: Process, entry: Servers, now: float) -> None:
         if entry.version >= process.version:
@@ -574,12 +589,14 @@ class Mesh(Others):
                 self._give_up(process, now)
 
     def _beat(self, process: Process, entry: Beat) -> None:
-        stream, number = entry.read.get(self.id, (0, 0))
-        process.outgoing.read(stream, number)
         stream, number = entry.sent.get(self.id, (0, 0))
         first = process.to_us.reaches(stream, number)
         if first <= number:
             self._missed(process, first, number, True)
+        if not process.missed:  # else it may have said that it has lost what it has "read"
+            process.outgoing.read(*entry.read.get(self.id, (0, 0)))
+        process.missed = False
+        process.leaving = {id: server for id, server in process.leaving.items() if server.serving}
         if not process.complete or process.version != entry.version:
             process.complete = False
             self.put(process.outgoing, Ask())
@@ -594,9 +611,17 @@ class Mesh(Others):
             self._count(process.id, asked, 0)
 
     def _forget(self, process: Process, now: float) -> None:
-        """Its servers leave, and its callers."""
-        for id in tuple(process.servers):
-            self._remove(process, id, now)
+        """Its servers leave, all before any call goes on; and its callers."""
+        servers = (*process.servers.values(), *process.leaving.values())
+        functions = [(server, self._leave(process, server, now)) for server in tuple(process.servers.values())]
+        process.leaving.clear()
+        for server in servers:
+            assert server.tenant is not None
+            server.tenant.calls.lost(server, now)
+        for server, lost in functions:
+            assert server.tenant is not None
+            for function in lost:
+                server.tenant.calls.settle(function, now)
         for tenant in tuple(self.hub.tenants.values()):
             caller = tenant.callers.pop(process.id, None)
             if caller is not None:

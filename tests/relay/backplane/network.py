@@ -28,6 +28,7 @@ class Node:
         self.arrived: deque[bytes] = deque()
         self.frozen = False
         self.missing = 0  # so many of the next batches never arrive here
+        self.came: deque[bytes] = deque(maxlen=10)  # the latest batches
 
     def servers(self) -> set[tuple[str, str, frozenset[str], bool]]:
         """Its own: project, id, functions, whether they take calls."""
@@ -61,6 +62,9 @@ class Network:
         self.away = False  # Redis
         self.separate = False  # each hears only itself
         self.losing: dict[tuple[str, str], int] = {}  # by source and destination ("" is all): so many batches
+        self.losing_number = 0  # this one of all batches never arrives …
+        self.losing_at: list[int] = []  # … at these nodes
+        self.lost_for_somebody = 0  # batches, for each that should have had them
         self.published = 0
         self.started = 0  # processes, ever
         for _ in range(nodes):
@@ -89,6 +93,10 @@ class Network:
         """The next batches for a node, whoever sends them, never arrive there."""
         self.nodes[number].missing = batches
 
+    def replays(self, number: int) -> None:
+        """The latest batch of a node comes to it once more."""
+        self.nodes[number].mesh.receive(self.nodes[number].came[-1], self.now)
+
     def settle(self) -> None:
         """Carry everything that is to be said, until nobody has anything to say."""
         while sum(self._carry(node) for node in self.nodes if not node.frozen):
@@ -105,7 +113,8 @@ class Network:
                 self._publish(node, *batch)
         while node.arrived:
             moved += 1
-            node.mesh.receive(node.arrived.popleft(), node.relay.now)
+            node.came.append(node.arrived.popleft())
+            node.mesh.receive(node.came[-1], node.relay.now)
         return moved
 
     def _publish(self, node: Node, destination: str, payload: bytes) -> None:
@@ -113,10 +122,12 @@ class Network:
         if self.losing.get((node.mesh.id, destination), 0):
             self.losing[node.mesh.id, destination] -= 1
             return
-        for other in self.nodes:
+        for at, other in enumerate(self.nodes):
             if destination not in ("", other.mesh.id) or (self.separate and other is not node):
                 continue
-            if other.missing:
+            if self.published == self.losing_number and at in self.losing_at:
+                self.lost_for_somebody += 1
+            elif other.missing:
                 other.missing -= 1
             else:
                 other.arrived.append(payload)

@@ -16,7 +16,7 @@ def twice(network: Network, *numbers: int) -> list[Peer]:
     return servers
 
 
-# --- a process dies -----------------------------------------------------------------------------------------------------
+# --- a process dies ---------------------------------------------------------------------------------------------------
 
 
 def test_the_servers_of_a_dead_process_leave_after_two_seconds(network: Network, page: Peer, server: Peer) -> None:
@@ -119,7 +119,7 @@ def test_nothing_is_said_after_the_leave(network: Network, server: Peer) -> None
     assert not network.nodes[0].mesh.processes
 
 
-# --- a process stands still ---------------------------------------------------------------------------------------------
+# --- a process stands still -------------------------------------------------------------------------------------------
 
 
 def test_a_process_that_stood_still_is_known_again_within_a_second(network: Network, page: Peer, server: Peer) -> None:
