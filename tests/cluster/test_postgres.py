@@ -2,14 +2,15 @@
 
 import asyncio
 import time
+from pathlib import Path
 
 import pytest
 
+from tests.cluster.harness.celery import Celery
 from tests.cluster.harness.cluster import Cluster
 from tests.cluster.harness.shop import ClusterShop
 from tests.embedded.installation import until
 from tests.relay.harness.told import refused
-from tests.relay.harness.worker import Worker
 
 AWAY = 10.0  # s
 CALLS = 40
@@ -34,18 +35,16 @@ async def test_a_call_is_counted_once_for_its_project(
     assert (cluster.used(alice), cluster.used(charlie)) == (CALLS, 0)
 
 
-async def test_a_worker_folds_counts_without_changing_them(cluster: Cluster, alice: ClusterShop) -> None:
+async def test_worker_and_beat_fold_counts_without_changing_them(
+    cluster: Cluster, alice: ClusterShop, tmp_path: Path
+) -> None:
     await alice.calculator()
     frontend = await alice.frontend()
-    worker = Worker(cluster.home, cluster.redis.url)
-    worker.start()
-    try:
+    with Celery(cluster.home, "worker", tmp_path), Celery(cluster.home, "beat", tmp_path):
         for number in range(CALLS):
             await frontend.call("calculator:add", {"a": number, "b": 0}, id=str(number))
         folded = {"UsageHour": CALLS, "UsageMonth": CALLS, "UsageCount": 0}
         await asyncio.to_thread(until, lambda: cluster.office.ask("folded", project=alice.id) == folded, "folding", 30)
-    finally:
-        worker.kill()
     assert cluster.used(alice) == CALLS
 
 

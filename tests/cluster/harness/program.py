@@ -5,6 +5,7 @@ import pwd
 import signal
 import subprocess
 from pathlib import Path
+from typing import Any
 
 from tests.relay.harness.family import child
 
@@ -16,7 +17,8 @@ class Program:
         self.log, self.ends_by, self.user = log, ends_by, user
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self, command: list[str]) -> None:
+    def start(self, command: list[str], **options: Any) -> None:
+        """`options`: of subprocess.Popen."""
         account = pwd.getpwnam(self.user) if self.user else None
         with open(self.log, "ab") as log:
             self.process = child(
@@ -26,7 +28,7 @@ class Program:
                 user=account and account.pw_uid,
                 group=account and account.pw_gid,
                 extra_groups=[] if account else None,
-                cwd="/",
+                **{"cwd": "/", **options},
             )
 
     @property
