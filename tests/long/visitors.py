@@ -12,9 +12,11 @@ from tests.relay.harness.shop import Shop
 class Visitors:
     """On their way when made. `sources`: how many come from each loopback address."""
 
+    module = "tests.long.visitors_process"
+
     def __init__(self, shop: Shop, sources: dict[str, int]) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.long.visitors_process"],
+            [sys.executable, "-m", self.module],
             cwd=BASE,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
