@@ -110,3 +110,21 @@ def test_systemd_takes_the_units(tmp_path: Path) -> None:
 def test_units_differ_only_in_what_they_run() -> None:
     hardening = {unit.read_text().partition("NoNewPrivileges")[2] for unit in UNITS}
     assert len(hardening) == 1
+
+
+def test_alarms_name_figures_that_there_are() -> None:
+    named, described = (
+        set(re.findall(r"\b(?:gluer|process)_[a-z_]+", (BASE / "docs" / document).read_text()))
+        for document in ("operations.md", "metrics.md")
+    )
+    assert len(named) > 10
+    assert named <= described
+
+
+def test_links_in_the_document_lead_somewhere() -> None:
+    links = re.findall(r"\]\(([^)#]*)(?:#([^)]+))?\)", (BASE / "docs/operations.md").read_text())
+    for path, anchor in links:
+        there = BASE / "docs" / (path or "operations.md")
+        assert there.exists(), path
+        headings = re.findall(r"^#+ (.+)$", there.read_text(), re.MULTILINE) if anchor else []
+        assert not anchor or anchor in {re.sub(r"[^a-z0-9 -]", "", h.lower()).replace(" ", "-") for h in headings}
