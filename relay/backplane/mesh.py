@@ -167,7 +167,6 @@ class Mesh(Others):
         out = frames.encode(frames.Message(channel=frame.channel, data=frame.data))
         excluded = publisher.id if frame.exclude_me else ""
         self.put(self.everyone, Published(tenant.project_id, frame.channel, out, excluded, asked))
-        self.hub.totals.published += 1
         return True
 
     # --- out ---------------------------------------------------------------------------------------------------------

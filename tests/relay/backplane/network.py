@@ -67,6 +67,7 @@ class Network:
         self.lost_for_somebody = 0  # batches, for each that should have had them
         self.published = 0
         self.started = 0  # processes, ever
+        self.mute: set[Peer] = set()  # these answer no pings
         for _ in range(nodes):
             self.join()
 
@@ -152,6 +153,8 @@ class Network:
     def answer_pings(self) -> None:
         """Whoever is asked says that it lives; where the process stands still, nothing is heard."""
         for peer in (peer for node in self.nodes if not node.frozen for peer in node.relay.peers):
+            if peer in self.mute:
+                continue
             if pings := [frame for frame in peer.inbox if frame["type"] == "ping"]:
                 peer.inbox = deque(frame for frame in peer.inbox if frame["type"] != "ping")
                 for _ in pings if is_open(peer) else ():
