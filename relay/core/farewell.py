@@ -40,7 +40,7 @@ class Farewell:
         """Do what is due, several times a second; whether the process may end now."""
         self._tell(now)
         self._end_streams(now)
-        if self.retired_at is None and self._has_no_callers(now):
+        if self.retired_at is None and self._callers_have_moved(now):
             self._retire(now)
         return now - self.began >= LONGEST or self._is_over(now)
 
@@ -53,7 +53,7 @@ class Farewell:
             self.told.add(connection)
             after = left * number / len(fresh)
             if connection.transport == "ws":
-                connection.send(frames.encode(announcement(int(after * 1000))))
+                connection.send(frames.encode(announcement(round(after * 1000))))
             else:
                 self.streams.append((now + after, connection))
 
@@ -63,12 +63,14 @@ class Farewell:
         for connection in due:
             self.hub.close(connection, Closing(RESTARTING.number, after=0), now)
 
-    def _has_no_callers(self, now: float) -> bool:
-        """Nobody is left but servers without calls of their own; or callers had time enough to move."""
-        if now - self.began < SPREAD:
-            return not self.hub.connections
-        idle = sum(not server.calling for server in self._servers())
-        return self.hub.connections == idle or now - self.began >= SERVES
+    def _callers_have_moved(self, now: float) -> bool:
+        """All of them, or they had time enough."""
+        elapsed = now - self.began
+        return elapsed >= SERVES or (self._has_no_callers() and (elapsed >= SPREAD or not self.hub.connections))
+
+    def _has_no_callers(self) -> bool:
+        """Nobody is left but servers without calls of their own."""
+        return self.hub.connections == sum(not server.calling for server in self._servers())
 
     def _retire(self, now: float) -> None:
         """Take the servers out of the rotation; their calls finish."""
@@ -78,7 +80,10 @@ class Farewell:
             server.tenant.drain(server, frames.Drain(), now)
 
     def _is_over(self, now: float) -> bool:
-        if self.retired_at is None or any(t.calls.running or t.calls.waiting_bytes for t in self.hub.tenants.values()):
+        """The servers have left the rotation, nobody can call any more, and no call is in flight."""
+        if self.retired_at is None or not self._has_no_callers():
+            return False
+        if any(tenant.calls.running or tenant.calls.waiting_bytes for tenant in self.hub.tenants.values()):
             return False
         return not self.hub.connections or now - self.retired_at >= UNDER_WAY
 
