@@ -4,7 +4,7 @@ export interface GluerEvent<T> {
   readonly detail: T;
 }
 
-/** The connection stands. */
+/** The connection stands, or has moved to another relay process without a break (GP-6). */
 export interface ConnectionDetail {
   /** This socket's id. */
   readonly connection: string;

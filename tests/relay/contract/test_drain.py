@@ -284,27 +284,23 @@ def drain(relay: Serving, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=BASE, env=environment, capture_output=True, text=True, timeout=60)
 
 
-async def test_manage_py_drains_one_process_and_reports_its_end(relay: Serving, alice: Shop) -> None:
-    server = await alice.backend("a")
+def test_manage_py_drains_one_process_and_reports_its_end(relay: Serving) -> None:
     pid = str(relay.process.pid)
-    asked = asyncio.create_task(asyncio.to_thread(drain, relay, "--process", pid))
-    await announced(server)
-    await server.close()
-    done = await asked
+    done = drain(relay, "--process", pid)
     assert (done.returncode, done.stdout) == (0, f"Draining: {pid}.\nAll have ended.\n")
     assert relay.process.wait(5) == -signal.SIGTERM
     assert not relay.is_registered
 
 
-async def test_manage_py_refuses_a_process_that_is_no_relay(relay: Serving) -> None:
-    done = await asyncio.to_thread(drain, relay, "--process", str(os.getpid()))
+def test_manage_py_refuses_a_process_that_is_no_relay(relay: Serving) -> None:
+    done = drain(relay, "--process", str(os.getpid()))
     assert done.returncode == 1
     assert f"Process {os.getpid()} is no relay process" in done.stderr
     assert str(relay.process.pid) in done.stderr
     assert relay.process.poll() is None
 
 
-async def test_a_killed_process_is_forgotten(relay: Serving) -> None:
+def test_a_killed_process_is_forgotten(relay: Serving) -> None:
     relay.kill()
     assert list((relay.home.folder / "run").glob(f"*-{relay.process.pid}"))
     assert not relay.is_registered
