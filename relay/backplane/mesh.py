@@ -20,7 +20,6 @@ from relay.backplane.messages import (
     Beat,
     ForPeer,
     FromPeer,
-    GivenUp,
     Gone,
     Leaving,
     Lost,
@@ -249,6 +248,8 @@ class Mesh(Others):
         process.heard = now
         ours = bool(batch.destination)
         incoming = process.to_us if ours else process.to_all
+        if ours:
+            self._renewed(process, batch.stream, now)
         begun = incoming.number > 0 or ours
         gap = incoming.follows(batch.stream, batch.number)
         if gap is None:
@@ -292,9 +293,17 @@ class Mesh(Others):
             process = self.processes[id] = Process(id, Outgoing(self.id, id, self.streams), now)
             if id in self.given_up:
                 process.to_all, process.to_us = self.given_up.pop(id)
-                self.put(process.outgoing, GivenUp())
             self.put(process.outgoing, Ask())
         return process
+
+    def _renewed(self, process: Process, stream: int, now: float) -> None:
+        """A new stream to us says that it had given us up: it has ended our calls, and its own to us.
+
+        An entry that says so could be lost, and come again behind calls of the new stream, which it would end unheard.
+        """
+        if 0 < process.to_us.stream < stream:
+            self._forget(process, now)
+            process.complete = False
 
     def _missed(self, process: Process, first: int, last: int, ours: bool) -> None:
         """Batches of it never came: to us, which it has to know, or to all, so that we have to ask."""
@@ -323,15 +332,12 @@ class Mesh(Others):
         elif isinstance(entry, Servers):
             self._servers(process, entry, now)
         elif isinstance(entry, Beat):
-            self._beat(process, entry)
+            self._beat(process, entry, now)
         elif isinstance(entry, Ask):
             self._tell(process)
         elif isinstance(entry, Lost):
             lost = process.outgoing.lost(entry.stream, entry.first, entry.last)
             self._undelivered(process.outgoing, lost, now)
-        elif isinstance(entry, GivenUp):
-            self._forget(process, now)
-            process.complete = False
         else:
             self._give_up(process, now)
 
@@ -415,7 +421,7 @@ class Mesh(Others):
         for entry in entries:
             if isinstance(entry, ForPeer):
                 self._unsent(outgoing, entry, now)
-            elif isinstance(entry, GivenUp | Lost | Receivers) or (
+            elif isinstance(entry, Lost | Receivers) or (
                 isinstance(entry, FromPeer) and not entry.frame.startswith(b'{"type":"progress"')
             ):
                 self.put(outgoing, entry)
@@ -587,8 +593,9 @@ class Mesh(Others):
             if now - process.heard > DEAD_AFTER:
                 self._give_up(process, now)
 
-    def _beat(self, process: Process, entry: Beat) -> None:
+    def _beat(self, process: Process, entry: Beat, now: float) -> None:
         stream, number = entry.sent.get(self.id, (0, 0))
+        self._renewed(process, stream, now)
         first = process.to_us.reaches(stream, number)
         if first <= number:
             self._missed(process, first, number, True)

@@ -1,7 +1,8 @@
 """What processes of the relay tell each other: batches of entries, in MessagePack.
 
 Rule 1  A process has two kinds of streams: one to all (destination "", its own copy included), one to each other
-        process. Each numbers its batches; a receiver that misses a number knows what was lost, and says so.
+        process. Each numbers its batches; a receiver that misses a number knows what was lost, and says so. A new
+        stream to a process says that its sender had taken it for dead, and ended its calls and those to it.
 Rule 2  All processes run the same version of these shapes but for a rolling upgrade: fields are only ever appended.
 """
 
@@ -93,10 +94,6 @@ class Ask(Entry, tag="ask"):
     """Who are your servers?"""
 
 
-class GivenUp(Entry, tag="given up"):
-    """The receiver was taken for dead: its calls here were ended, and calls to it."""
-
-
 class Lost(Entry, tag="lost"):
     """Batches of the receiver's stream to the sender that never came, the first and the last."""
 
@@ -120,7 +117,7 @@ class Leaving(Entry, tag="leaving"):
     """To all: the sender ends now."""
 
 
-AnyEntry = ForPeer | FromPeer | Published | Receivers | Server | Gone | Servers | Ask | GivenUp | Lost | Beat | Leaving
+AnyEntry = ForPeer | FromPeer | Published | Receivers | Server | Gone | Servers | Ask | Lost | Beat | Leaving
 
 
 class Batch(Struct, array_like=True, gc=False):
