@@ -156,6 +156,10 @@ async def test_connections_frames_and_messages_are_counted(alice: Shop, relay: R
     assert after.since(before, "gluer_frames_total", direction="out") == 3 + 2 + 4 + 8
     assert 40_000 < after.since(before, "gluer_frame_bytes_total", direction="in") < 42_000
     assert 80_000 < after.since(before, "gluer_frame_bytes_total", direction="out") < 84_000
+    for peer in (publisher, *readers):
+        await peer.close()
+    await until_metric(relay, lambda now: now.since(before, "gluer_connections", peer="frontend", transport="ws") == 0)
+    await until_metric(relay, lambda now: now.since(before, "gluer_connections", peer="backend", transport="ws") == 0)
 
 
 async def test_refusals_and_dropped_answers_are_counted(alice: Shop, relay: RelayServer) -> None:
