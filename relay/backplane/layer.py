@@ -72,11 +72,7 @@ class Backplane:
 
     async def _send_until_anew(self) -> None:
         while self.mesh.connected or monotonic() - max(self.made, self.mesh.echoed) < ANEW_AFTER:
-            try:
-                async with asyncio.timeout(REDIS_WITHIN):
-                    await self.woken.wait()
-            except TimeoutError:
-                continue
+            await self.woken.wait()  # at the latest, a beat is to be sent
             self.woken.clear()
             await self._send_waiting()
 

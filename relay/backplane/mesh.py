@@ -10,6 +10,7 @@ Rule 3  A lost batch is noticed by its number, or by the next beat, and what was
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 import msgspec
 
@@ -52,6 +53,8 @@ MOST_GIVEN_UP = 1_000  # processes remembered as given up
 SMALL = 1_024  # bytes of an answer that is carried to a process even when much waits for it
 CallOut = frames.CallOut
 CancelOut = frames.CancelOut
+Result = frames.Result
+ANSWERS: Final = (frames.Result, frames.Error, frames.Progress)
 ForPeerFrame = frames.CallOut | frames.CancelOut | frames.SendOut | frames.Notice
 _decoder: msgspec.json.Decoder[ForPeerFrame] = msgspec.json.Decoder(ForPeerFrame)
 _answered: msgspec.json.Decoder[frames.Envelope] = msgspec.json.Decoder(frames.Envelope)
@@ -370,12 +373,12 @@ class Mesh(Others):
     def _from_peer(self, process: Process, entry: FromPeer, now: float) -> None:
         tenant = self.hub.tenants.get(entry.project)
         frame = decode(entry.frame)
-        if tenant is None or not isinstance(frame, frames.Result | frames.Error | frames.Progress):
+        if tenant is None or not isinstance(frame, ANSWERS):
             return
         call = tenant.calls.running.get(frame.id)
         if call is None or call.callee is None or call.callee.process != process.id:
             return  # it has ended, or went on elsewhere
-        if isinstance(frame, frames.Result):
+        if isinstance(frame, Result):
             tenant.calls.result(call.callee, frame, now)
         elif isinstance(frame, frames.Progress):
             tenant.calls.progress(call.callee, frame, now)
