@@ -7,15 +7,16 @@ from typing import Any, Self
 from tests.cluster.harness.nginx import Nginx
 from tests.cluster.harness.relay import Relay
 from tests.relay.harness.peer import Peer
-from tests.relay.harness.shop import Shop
+from tests.relay.harness.shop import Door, ShopAt
 
 
-class ClusterShop(Shop):
+class ClusterShop(ShopAt[Door]):
     """Peers come through nginx; those of `at(relay)` go to that relay."""
 
     def at(self, relay: Relay) -> Self:
         """The same project and list of peers, at this door."""
-        return dataclasses.replace(self, relay=relay)
+        door: Any = relay
+        return dataclasses.replace(self, relay=door)
 
     async def socket(self, **options: Any) -> Peer:
         if isinstance(self.relay, Nginx):

@@ -10,13 +10,13 @@ from typing import Any
 
 from tests.embedded.installation import until
 from tests.relay.harness.home import BASE
-from tests.relay.harness.shop import Shop
+from tests.relay.harness.shop import ShopAt
 
 
 class KillablePeer:
     """Connected when made."""
 
-    def __init__(self, shop: Shop, log: Path, role: str, **arguments: Any) -> None:
+    def __init__(self, shop: ShopAt[Any], log: Path, role: str, **arguments: Any) -> None:
         self.log = log
         key = shop.public if role == "caller" else shop.private
         with open(log, "wb") as output:

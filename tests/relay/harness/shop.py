@@ -2,12 +2,13 @@
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import Any, Protocol, Self
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 import httpx
 
 from tests.relay.harness.office import Office
 from tests.relay.harness.peer import Peer, open_socket
+from tests.relay.harness.server import RelayServer
 
 
 class Door(Protocol):
@@ -18,11 +19,14 @@ class Door(Protocol):
     kind: str
 
 
+AnyDoor = TypeVar("AnyDoor", bound=Door)
+
+
 @dataclass
-class Shop:
+class ShopAt(Generic[AnyDoor]):
     """All cast members call their project so. `ip`: where their peers come from."""
 
-    relay: Door
+    relay: AnyDoor
     office: Office
     id: str
     workspace: int
@@ -34,14 +38,14 @@ class Shop:
     peers: list[Peer] = field(default_factory=list)
 
     @classmethod
-    def open(cls, relay: Door, office: Office, owner: str) -> Self:
+    def open(cls, relay: AnyDoor, office: Office, owner: str) -> Self:
         """A new person's new project."""
         person = office.person(owner)
         return cls(relay, office, token=person["token"], **office.project(person["workspace"]))
 
-    def second(self) -> "Shop":
+    def second(self) -> Self:
         """Another project of the same workspace."""
-        return Shop(self.relay, self.office, token=self.token, **self.office.project(self.workspace))
+        return type(self)(self.relay, self.office, token=self.token, **self.office.project(self.workspace))
 
     # --- peers -------------------------------------------------------------------------------------------------------
 
@@ -105,3 +109,7 @@ def http(ip: str = "127.0.0.1") -> httpx.AsyncClient:
 
 async def add(call: dict[str, Any]) -> dict[str, Any]:
     return {"data": {"result": call["data"]["a"] + call["data"]["b"]}}
+
+
+class Shop(ShopAt[RelayServer]):
+    """At one relay."""
