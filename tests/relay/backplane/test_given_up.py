@@ -12,6 +12,7 @@ def test_calls_behind_a_lost_batch_of_who_gave_us_up_are_answered(network: Netwo
     network.settle()
     network.goes_on(1)
     network.loses(0, 1)
+    network.advances(0.05)  # its beat is heard
     server.registers("other:function")  # so that it is known before it was asked
     network.settle()
     network.lives(1.0)
