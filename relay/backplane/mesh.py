@@ -19,7 +19,9 @@ from relay.backplane.messages import (
     Ask,
     Batch,
     Beat,
+    Find,
     ForPeer,
+    Found,
     FromPeer,
     Gone,
     Leaving,
@@ -69,7 +71,8 @@ class Process:
         self.is_congested = False  # so much waits for it that it gets no calls
         self.servers: dict[str, Connection] = {}
         self.taking: dict[str, bool] = {}  # which of them take calls, while it can be reached
-        self.leaving: dict[str, Connection] = {}  # servers that went; it still says how their calls ended
+        # peers at which calls run that are none of its servers: front ends, and servers that went
+        self.unlisted: dict[str, Connection] = {}
         self.missed = False  # batches of it to us, since its last beat
         self.version = 0  # of what it has told of its servers
         self.complete = False  # it has told all
@@ -118,6 +121,22 @@ class Question:
         self.receivers = 0
 
 
+class Search:
+    """Where the front ends are that `to` names: asked of all other processes."""
+
+    def __init__(
+        self,
+        tenant: Tenant,
+        to: frames.Target,
+        found: Callable[[list[Connection], str, float], None],
+        asked: set[str],
+        until: float,
+    ) -> None:
+        self.tenant, self.to, self.found, self.asked, self.until = tenant, to, found, asked, until
+        self.peers: list[tuple[str, str, str]] = []  # when it connected, its process, its id
+        self.is_complete = True  # all have answered
+
+
 class Mesh(Others):
     """The backplane's meaning. `wake` is called when there is something to `take`."""
 
@@ -137,6 +156,7 @@ class Mesh(Others):
         self.beaten = 0.0
         self.ticked = now
         self.questions: dict[int, Question] = {}
+        self.searches: dict[int, Search] = {}
         self.asked = 0
         self.lost = 0  # batches that never came
         self.dropped = 0  # entries that could not be sent, or were in lost batches of ours
@@ -169,6 +189,19 @@ class Mesh(Others):
         out = frames.encode(frames.Message(channel=frame.channel, data=frame.data))
         excluded = publisher.id if frame.exclude_me else ""
         self.put(self.everyone, Published(tenant.project_id, frame.channel, out, excluded, asked))
+        return True
+
+    def find(
+        self, tenant: Tenant, to: frames.Target, found: Callable[[list[Connection], str, float], None], now: float
+    ) -> bool:
+        here = tenant.targets(to)
+        if not self.processes or (here and (to.connection or not self.connected)):
+            return False
+        if not self.connected or self.everyone.is_full or len(self.searches) >= MOST_QUESTIONS:
+            raise Refused("relay_unavailable")
+        self.asked += 1
+        self.searches[self.asked] = Search(tenant, to, found, {*self.processes}, now + ANSWER_WITHIN)
+        self.put(self.everyone, Find(self.asked, tenant.project_id, to.session, to.connection))
         return True
 
     # --- out ---------------------------------------------------------------------------------------------------------
@@ -328,6 +361,13 @@ class Mesh(Others):
                 self.put(process.outgoing, Receivers(entry.asked, receivers))
         elif isinstance(entry, Receivers):
             self._count(process.id, entry.asked, entry.number)
+        elif isinstance(entry, Find):
+            tenant = self.hub.tenants.get(entry.project)
+            to = frames.Target(session=entry.session, connection=entry.connection)
+            peers = [] if tenant is None else [(peer.connected_at, peer.id) for peer in tenant.targets(to)]
+            self.put(process.outgoing, Found(entry.asked, peers))
+        elif isinstance(entry, Found):
+            self._found(process.id, entry.asked, entry.peers, now)
         elif isinstance(entry, Server):
             self._server(process, entry, now)
         elif isinstance(entry, Gone):
@@ -415,6 +455,34 @@ class Mesh(Others):
             data = msgspec.Raw(b'{"receivers":%d}' % question.receivers)
             answer(question.publisher, question.request_id, data)
 
+    def _found(self, source: str, asked: int, peers: list[tuple[str, str]], now: float) -> None:
+        search = self.searches.get(asked)
+        if search is not None and source in search.asked:
+            search.asked.discard(source)
+            search.peers += [(since, source, id) for since, id in peers]
+            if not search.asked or (search.to.connection and peers):
+                self._end_search(asked, now)
+
+    def _end_search(self, asked: int, now: float) -> None:
+        """The youngest goes last. Whoever did not answer may have them."""
+        search = self.searches.pop(asked)
+        peers = [(since, process, id) for since, process, id in search.peers if process in self.processes]
+        tenant = search.tenant
+        found = [(since, self._unlisted(tenant, self.processes[process], id, now)) for since, process, id in peers]
+        found += [(peer.connected_at, peer) for peer in tenant.targets(search.to)]
+        found.sort(key=lambda one: one[0])
+        refusal = "no_such_peer" if search.is_complete and not search.asked else "relay_unavailable"
+        search.found([peer for _, peer in found], refusal, now)
+
+    def _unlisted(self, tenant: Tenant, process: Process, id: str, now: float) -> Connection:
+        """A front end there; it is forgotten when it has no calls."""
+        peer = process.unlisted.get(id)
+        if peer is None:
+            peer = self._peer(tenant, process, RemoteServer(self, process, tenant.project_id, id), now)
+            peer.id, peer.peer = id, FRONTEND
+            process.unlisted[id] = peer
+        return peer
+
     def _refuse(self, question: Question) -> None:
         if question.publisher.state is OPEN:
             question.publisher.send(_ended(question.request_id, "relay_unavailable"))
@@ -424,7 +492,7 @@ class Mesh(Others):
         for entry in entries:
             if isinstance(entry, ForPeer):
                 self._unsent(outgoing, entry, now)
-            elif isinstance(entry, Lost | Receivers) or (
+            elif isinstance(entry, Lost | Receivers | Found) or (
                 isinstance(entry, FromPeer) and not entry.frame.startswith(b'{"type":"progress"')
             ):
                 self.put(outgoing, entry)
@@ -527,7 +595,7 @@ class Mesh(Others):
     def _leave(self, process: Process, server: Connection, now: float) -> list[Function]:
         del process.servers[server.id], process.taking[server.id]
         if server.serving:
-            process.leaving[server.id] = server
+            process.unlisted[server.id] = server
         assert server.tenant is not None
         return server.tenant.leave_remote(server, now)
 
@@ -580,6 +648,8 @@ class Mesh(Others):
                 self._reach(process, now)
         for asked in [asked for asked, question in self.questions.items() if question.until <= now]:
             self._answer(asked)
+        for asked in [asked for asked, search in self.searches.items() if search.until <= now]:
+            self._end_search(asked, now)
 
     def leave(self) -> None:
         """This process ends: the others need not wait to find out. Nothing is said after it."""
@@ -605,7 +675,7 @@ class Mesh(Others):
         if not process.missed:  # else it may have said that it has lost what it has "read"
             process.outgoing.read(*entry.read.get(self.id, (0, 0)))
         process.missed = False
-        process.leaving = {id: server for id, server in process.leaving.items() if server.serving}
+        process.unlisted = {id: server for id, server in process.unlisted.items() if server.serving}
         if not process.complete or process.version != entry.version:
             process.complete = False
             self.put(process.outgoing, Ask())
@@ -618,12 +688,15 @@ class Mesh(Others):
         self._forget(process, now)
         for asked in [asked for asked, question in self.questions.items() if process.id in question.asked]:
             self._count(process.id, asked, 0)
+        for asked in [asked for asked, search in self.searches.items() if process.id in search.asked]:
+            self.searches[asked].is_complete = False
+            self._found(process.id, asked, [], now)
 
     def _forget(self, process: Process, now: float) -> None:
         """Its servers leave, all before any call goes on; and its callers."""
-        servers = (*process.servers.values(), *process.leaving.values())
+        servers = (*process.servers.values(), *process.unlisted.values())
         functions = [(server, self._leave(process, server, now)) for server in tuple(process.servers.values())]
-        process.leaving.clear()
+        process.unlisted.clear()
         for server in servers:
             assert server.tenant is not None
             server.tenant.calls.lost(server, now)
@@ -652,6 +725,8 @@ class Mesh(Others):
         questions, self.questions = self.questions, {}
         for question in questions.values():
             self._refuse(question)
+        for asked in tuple(self.searches):
+            self._end_search(asked, now)
 
     def _reconnected(self, now: float) -> None:
         self.connected = True

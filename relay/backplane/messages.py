@@ -50,6 +50,22 @@ class Receivers(Entry, tag="receivers"):
     number: int
 
 
+class Find(Entry, tag="find"):
+    """To all: which front ends have this session or connection?"""
+
+    asked: int
+    project: str
+    session: str | None
+    connection: str | None
+
+
+class Found(Entry, tag="found"):
+    """The answer of one process: when they connected (ISO 8601, UTC), and their ids."""
+
+    asked: int
+    peers: list[tuple[str, str]]
+
+
 class Quota(Struct, array_like=True, gc=False):
     """Of a workspace: requests of the month, and when it ends (epoch s)."""
 
@@ -117,7 +133,9 @@ class Leaving(Entry, tag="leaving"):
     """To all: the sender ends now."""
 
 
-AnyEntry = ForPeer | FromPeer | Published | Receivers | Server | Gone | Servers | Ask | Lost | Beat | Leaving
+AnyEntry = (
+    ForPeer | FromPeer | Published | Receivers | Find | Found | Server | Gone | Servers | Ask | Lost | Beat | Leaving
+)
 
 
 class Batch(Struct, array_like=True, gc=False):

@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Raw
 
 from relay.core import frames
-from relay.core.connection import FRONTEND
+from relay.core.connection import FRONTEND, OPEN
 from relay.core.deadlines import Due
 from relay.core.errors import OUTCOMES, Refused, cut
 from relay.core.functions import Function, Seat
@@ -45,7 +45,7 @@ BUSY = 'Every server of "{}" has all the calls it takes.'
 class State(Enum):
     """Where a call is; the value says it in words."""
 
-    NEW = "arrived"
+    NEW = "arrived; the front end it goes to may be looked for in other processes"
     FOLLOWING = "waits for the outcome of the same call, made before with its idempotency key"
     HELD = "waits for a server to come back"
     QUEUED = "waits for a server with room"
@@ -63,11 +63,11 @@ ENDED: Final = State.ENDED
 
 TRANSITIONS: dict[State, dict[State, str]] = {
     NEW: {
-        RUNNING: "a server has room",
+        RUNNING: "a server has room, or the front end was found",
         HELD: "known, no server online",
         QUEUED: "every server is full",
         FOLLOWING: "idempotency key in flight",
-        ENDED: "too many wait: server_busy",
+        ENDED: "too many wait: server_busy; no_such_peer, deadline_exceeded, cancelled, caller lost",
     },
     HELD: {
         RUNNING: "a server comes back",
@@ -161,16 +161,37 @@ class Calls:
     def send(self, caller: Connection, frame: frames.Send, now: float) -> None:
         """Hand it over; there is no answer, and it does not wait. Raises Refused."""
         if frame.to is not UNSET:
-            targets, header = self.tenant.targets(caller, frame.to), caller.public_header
-        else:
-            function = self._function(frame.cmd, now)
-            seat = function.pick(self.tenant.choose, full=True)
-            if seat is None:
-                if function.is_cut:
-                    raise Refused("relay_unavailable")
-                raise Refused("no_server_online", NO_SERVER.format(frame.cmd))
-            targets, header = [seat.connection], caller.header
+            self._send_peers(caller, frame, frame.to, now)
+            return
+        function = self._function(frame.cmd, now)
+        seat = function.pick(self.tenant.choose, full=True)
+        if seat is None:
+            if function.is_cut:
+                raise Refused("relay_unavailable")
+            raise Refused("no_server_online", NO_SERVER.format(frame.cmd))
         self.tenant.check_quota()
+        self._hand_out(frame, [seat.connection], caller.header)
+
+    def _send_peers(self, caller: Connection, frame: frames.Send, to: frames.Target, now: float) -> None:
+        """To all connections of a session, or to one."""
+        tenant, header = self.tenant, caller.public_header
+        tenant.check_target(caller, to)
+        tenant.check_quota()
+
+        def found(targets: list[Connection], refusal: str, now: float) -> None:
+            if targets:
+                self._hand_out(frame, targets, header)
+            elif caller.state is OPEN:
+                caller.notice(refusal, OUTCOMES[refusal].sentence, frame.cmd)
+
+        if not tenant.hub.others.find(tenant, to, found, now):
+            targets = tenant.targets(to)
+            if not targets:
+                raise Refused("no_such_peer")
+            self._hand_out(frame, targets, header)
+
+    def _hand_out(self, frame: frames.Send, targets: list[Connection], header: Raw) -> None:
+        """One request, however many get it."""
         self.tenant.count()
         out = encode(frames.SendOut(cmd=frame.cmd, data=frame.data, header=header))
         for target in targets:
@@ -216,11 +237,27 @@ class Calls:
         self._place(call, now, "server_busy")
 
     def _call_peer(self, call: Call, caller: Connection, to: frames.Target, now: float) -> None:
-        target = self.tenant.targets(caller, to)[-1]  # of a session the youngest connection (GP-5)
-        self.tenant.check_quota()
+        tenant = self.tenant
+        tenant.check_target(caller, to)
+        tenant.check_quota()
         call.header = caller.public_header
+
+        def found(targets: list[Connection], refusal: str, now: float) -> None:
+            if call.state is NEW:  # else it has ended in the meantime
+                if targets:
+                    self._run(call, targets[-1], None, now)
+                else:
+                    self.fail(call, refusal, now)
+
+        if tenant.hub.others.find(tenant, to, found, now):
+            caller.calling[call.caller_id] = call
+            self.deadlines.set(call, call.deadline)
+            return
+        targets = tenant.targets(to)
+        if not targets:
+            raise Refused("no_such_peer")
         caller.calling[call.caller_id] = call
-        self._run(call, target, None, now)
+        self._run(call, targets[-1], None, now)  # of a session the youngest connection (GP-5)
 
     def _call_once(self, call: Call, caller: Connection, key: str, now: float) -> None:
         """Make the call, or give it the outcome of the one made before with this key (GP-1A)."""
@@ -401,8 +438,10 @@ class Calls:
         function = self.functions.by_name.get(call.cmd)
         if call.deadline <= now:
             self.expired(call, now)
-        elif call.function is None or function is None:
-            self.fail(call, "relay_unavailable", now)
+        elif call.function is None:
+            self.fail(call, "no_such_peer", now)
+        elif function is None:
+            self.fail(call, "no_such_function", now, NO_SUCH_FUNCTION.format(call.cmd))
         else:
             call.function, call.data, call.repeatable = function, data, True
             self._leave_callee(call)
@@ -432,9 +471,10 @@ class Calls:
     def lost(self, connection: Connection, now: float) -> None:
         """The connection is gone: whom it served goes on elsewhere or is told, whom it called stops."""
         for call in tuple(connection.calling.values()):
-            self._caller_lost(call, now)
+            if call.state is not ENDED:  # the end of one may be the end of another that waited for its seat
+                self._caller_lost(call, now)
         for call in tuple(connection.serving.values()):
-            if not self._reroute(call, now):
+            if call.callee is connection and not self._reroute(call, now):
                 self.fail(call, "callee_lost", now)
 
     def suspected(self, server: Connection, now: float) -> None:

@@ -6,6 +6,7 @@ for each project and process stands for all its callers there.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -27,5 +28,15 @@ class Others:
         """Publish to the subscribers of all processes, this one's included. False: there are no others.
 
         Raises Refused `relay_unavailable` when they cannot be reached.
+        """
+        return False
+
+    def find(
+        self, tenant: Tenant, to: frames.Target, found: Callable[[list[Connection], str, float], None], now: float
+    ) -> bool:
+        """Look for the front ends that `to` names in all processes. False: there is no need to, they can only be here.
+
+        `found` gets them, the youngest last, then the outcome if there are none, and the time; within a second.
+        Raises Refused `relay_unavailable` when they cannot be looked for.
         """
         return False

@@ -100,16 +100,16 @@ class Tenant:
         del self.remote[server.id]
         return self.functions.lose(server, now)
 
-    def targets(self, caller: Connection, to: frames.Target) -> list[Connection]:
-        """The front ends `to` names, the youngest last. Raises Refused; "not here" and "not yours" look the same."""
+    def check_target(self, caller: Connection, to: frames.Target) -> None:
+        """Raises Refused when this caller may not name a front end, or does so wrongly."""
         _only_back_ends(caller, "Only back ends call a front end (`to`).")
         if (to.session is None) == (to.connection is None):
             raise Refused("bad_frame", "`to` takes either a session or a connection.")
+
+    def targets(self, to: frames.Target) -> list[Connection]:
+        """The front ends of this process that `to` names, the youngest last."""
         found = self.sessions.get(to.session, []) if to.session else [self.by_id.get(to.connection or "")]
-        targets = [c for c in found if c is not None and c.peer == FRONTEND and c.transport == "ws"]  # who can answer
-        if not targets:
-            raise Refused("no_such_peer")
-        return targets
+        return [c for c in found if c is not None and c.peer == FRONTEND and c.transport == "ws"]  # who can answer
 
     def is_settling(self, now: float) -> bool:
         """The relay is so young that back ends may still be on their way (GP-16)."""

@@ -50,6 +50,8 @@ class Node:
                 assert not peer.calling
                 assert not peer.serving
         assert not self.mesh.questions
+        assert not self.mesh.searches
+        assert not any(peer.serving for process in self.mesh.processes.values() for peer in process.unlisted.values())
         assert not any(process.outgoing.entries for process in self.mesh.processes.values())
 
 
@@ -102,6 +104,10 @@ class Network:
         """Carry everything that is to be said, until nobody has anything to say."""
         while sum(self._carry(node) for node in self.nodes if not node.frozen):
             pass
+
+    def carries(self, number: int) -> None:
+        """Only what this one has to say, and what came for it until now."""
+        self._carry(self.nodes[number])
 
     def _carry(self, node: Node) -> int:
         """Its batches to Redis, and what came for it; how many there were."""

@@ -450,3 +450,17 @@ def test_what_is_refused_is_not_counted(relay: CoreRelay, page: Peer, server: Pe
     page.sends("publish", channel="news")
     server.sends("result", id="77")
     assert relay.hub.take_counts() == {}
+
+
+def test_a_caller_leaves_whose_calls_wait_for_each_other(relay: CoreRelay, alice: Project) -> None:
+    """The end of the one that runs makes room for the one that waits, whose time is over."""
+    page, server = alice.frontend(), alice.backend()
+    server.offers("a:b", concurrency=1)
+    for call in ("c1", "c2"):
+        page.calls("a:b", call, timeout=200)
+    call_id = server.assert_received("call")["id"]
+    relay.now += 0.3
+    page.leaves()
+    server.assert_received("cancel", id=call_id)
+    server.assert_silent()
+    assert alice.tenant.statistics.last_hour() == {"caller_lost": 1, "server_busy": 1}
