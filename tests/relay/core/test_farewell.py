@@ -96,6 +96,19 @@ def test_calls_in_flight_are_waited_for(relay: CoreRelay, page: Peer, server: Pe
     assert ending.over
 
 
+def test_a_call_whose_caller_is_gone_is_waited_for_as_well(relay: CoreRelay, page: Peer, server: Peer) -> None:
+    """It has an idempotency key: the caller may ask again, elsewhere."""
+    ending = Ending(relay)
+    announced(server)
+    page.calls("a:b", idempotency_key="order-1")
+    page.leaves()
+    ending.advances(SPREAD + 2)
+    assert not ending.over
+    server.answers(1, cmd="a:b")
+    ending.advances(0.1)
+    assert ending.over
+
+
 def test_a_server_s_own_call_is_waited_for(relay: CoreRelay, server: Peer, alice: Project) -> None:
     other = alice.backend("slow")
     ending = Ending(relay)
@@ -104,6 +117,9 @@ def test_a_server_s_own_call_is_waited_for(relay: CoreRelay, server: Peer, alice
     server.calls("slow")
     ending.advances(SPREAD + 2)
     other.answers("late", cmd="slow")
+    server.assert_received("result", data="late")
+    server.calls("slow", "c2")
+    other.answers("later", cmd="slow")  # it has not left the rotation
     assert not ending.over
     ending.advances(1)
     assert ending.over
