@@ -2,6 +2,7 @@
 
 import pytest
 
+from relay.backplane.messages import Receivers
 from tests.relay.backplane.network import ADD, Network
 from tests.relay.core.cast import Peer
 
@@ -146,6 +147,15 @@ def test_an_answer_that_comes_too_late_is_passed_over(
     network.goes_on(2)
     network.settle()
     publisher.assert_silent()
+
+
+def test_each_process_answers_once(network: Network, subscribers: list[Peer], publisher: Peer) -> None:
+    network.freezes(2)
+    publishes(publisher, id="p")
+    mesh = network.nodes[1].mesh
+    network.nodes[0].mesh.processes[mesh.id].outgoing.put(Receivers(mesh.asked, 1))
+    network.advances(1.1)
+    publisher.assert_received("result", id="p", data={"receivers": 2})
 
 
 def test_a_publisher_that_left_needs_no_answer(network: Network, subscribers: list[Peer], publisher: Peer) -> None:

@@ -201,6 +201,23 @@ def test_a_call_whose_deadline_passed_while_its_process_stood_still_ends_once(
     page.assert_silent()
 
 
+def test_who_stood_still_blames_nobody(network: Network, page: Peer) -> None:
+    server = network.alice(1).backend()
+    server.offers(ADD, concurrency=1)
+    network.settle()
+    for number in (1, 2):
+        page.calls(ADD, f"c{number}")
+    network.settle()
+    network.freezes(0)
+    network.lives(1.4)
+    network.goes_on(0)
+    network.lives(0.2)
+    for number in (1, 2):
+        server.answers(number)
+        network.settle()
+        page.assert_received("result", id=f"c{number}", data=number)
+
+
 def test_what_came_before_the_stand_is_not_taken_for_lost(network: Network, page: Peer, server: Peer) -> None:
     for _ in range(3):
         served(network, page, server)
@@ -281,6 +298,18 @@ def test_a_call_that_was_on_its_way_when_redis_went_ends_at_once_or_when_it_is_b
     server.answers("now")
     network.settle()
     page.assert_received("result", id="c1", data="now")
+
+
+def test_redis_that_takes_all_and_gives_nothing_is_away(network: Network, page: Peer, server: Peer) -> None:
+    network.loses(0, None, batches=1_000)
+    network.lives(1.7)
+    page.calls(ADD)
+    page.assert_received("error", id="c1", code="relay_unavailable")
+    network.lives(5)
+    assert network.nodes[0].mesh.processes
+    network.losing.clear()
+    network.lives(1.2)
+    network.assert_quiet()
 
 
 def test_calls_that_wait_for_another_process_end_when_redis_goes(network: Network, page: Peer) -> None:

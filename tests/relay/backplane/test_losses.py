@@ -198,6 +198,16 @@ def test_a_server_whose_leave_was_lost_is_forgotten_a_second_later(network: Netw
     page.assert_received("error", id="c1", code="callee_lost")
 
 
+def test_a_server_that_went_is_not_told_of_by_an_older_answer(network: Network, page: Peer, server: Peer) -> None:
+    here, there = network.nodes
+    here.mesh.put(here.mesh.processes[there.mesh.id].outgoing, Ask())
+    network.carries(0)
+    there.mesh.receive(there.arrived.popleft(), network.now)
+    server.leaves()
+    network.settle()
+    assert not here.known_servers()
+
+
 def test_servers_are_asked_for_until_they_are_told(network: Network, page: Peer) -> None:
     network.loses(1, None)
     server = network.alice(1).backend(ADD)
