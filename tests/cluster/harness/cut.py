@@ -18,6 +18,7 @@ class Cut:
         self.redis = redis
         self.lost = 0  # messages that did not arrive
         self.losing = 0  # that shall not
+        self.holding = b""  # what they hold
         self.writers: set[asyncio.StreamWriter] = set()
         self.loop = asyncio.new_event_loop()
         self.passes = asyncio.Event()
@@ -42,8 +43,9 @@ class Cut:
         """All connections end at once; new ones are let through."""
         self._run(self._reset)
 
-    def lose(self, number: int = 1) -> None:
-        """The next published messages to this relay do not arrive."""
+    def lose(self, number: int = 1, holding: bytes = b"") -> None:
+        """The next published messages to this relay that hold these bytes do not arrive."""
+        self.holding = holding
         self.losing += number
 
     def close(self) -> None:
@@ -98,7 +100,7 @@ class Cut:
             await self.passes.wait()
             while end := reply_end(waiting, 0):
                 reply, waiting = waiting[:end], waiting[end:]
-                if self.losing and reply.startswith(MESSAGE):
+                if self.losing and reply.startswith(MESSAGE) and self.holding in reply:
                     self.losing -= 1
                     self.lost += 1
                 else:
