@@ -18,6 +18,7 @@ from tests.relay.backplane.network import Network, Node
 from tests.relay.core.cast import Peer, Received, is_open
 
 NAMES = {"a:once": False, "c:again": True}  # whether they are idempotent
+TO_PEERS = "show"  # what back ends call at front ends
 PROMISE = 0.25  # s after its deadline a call has ended (GP-10)
 ANSWERED = 1.2  # s for a publish
 MENDED = 5.0  # s after the last fault
@@ -155,6 +156,19 @@ class Mesh(RuleBasedStateMachine):
             if at_once:
                 self.settle()
 
+    @rule(who=anybody, whom=anybody, by=st.sampled_from(["session", "connection"]), at_once=st.booleans())
+    def call_a_peer(self, who: int, whom: int, by: str, at_once: bool) -> None:
+        """A front end, wherever it is; or somebody who cannot be called."""
+        for actor in self.some(who, backend=True):
+            target = self.actors[whom % len(self.actors)].peer.connection
+            token = self.token()
+            request = actor.requests[token] = Request(token, TO_PEERS, actor.peer.relay.now + 2.0)
+            self.calls.append(request)
+            to = {by: target.id if by == "connection" else target.session}
+            actor.peer.calls(TO_PEERS, token, data=token, timeout=2_000, to=to)
+            if at_once:
+                self.settle()
+
     @rule(who=anybody, which=st.integers(0, 9))
     def cancel(self, who: int, which: int) -> None:
         for actor in self.some(who):
@@ -286,7 +300,7 @@ class Mesh(RuleBasedStateMachine):
     def handed(self, actor: Actor, frame: Received) -> None:
         request = next(request for request in self.calls if request.token == frame["data"])
         assert request.cmd == frame["cmd"]
-        assert not request.handed or NAMES[request.cmd], "ran twice"
+        assert not request.handed or NAMES.get(request.cmd), "ran twice"
         assert all(earlier.server is not actor for earlier in request.handed if not earlier.is_over)
         request.handed.append(HandOver(actor, frame["id"]))
 
