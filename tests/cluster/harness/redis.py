@@ -79,7 +79,7 @@ class Redis:
 
     def connections(self) -> int:
         """Those of backplanes and Celery, the one that asks not counted; the pages' cache is another database."""
-        clients = self.ask("CLIENT LIST")  # in one word, so that the answer is parsed
+        clients: list[dict[str, str]] = self.ask("CLIENT LIST")  # in one word, so that the answer is parsed
         return sum(client["db"] == "0" for client in clients) - 1
 
     def close(self) -> None:
