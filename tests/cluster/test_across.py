@@ -243,3 +243,28 @@ async def test_charlie_s_servers_of_the_same_name_get_nothing(
         await server.assert_received("call", data=number)
     for peer in (*strangers, stranger):
         await peer.assert_silent()
+
+
+# --- back ends call front ends ----------------------------------------------------------------------------------------
+
+
+async def test_a_back_end_calls_a_page_of_the_other_relay(
+    here: ClusterShop, there: ClusterShop, stranger_s: list[ClusterShop]
+) -> None:
+    session = "the same session in both projects"
+    server, page = await there.backend("any"), await here.frontend(session=session)
+    stranger = await stranger_s[0].frontend(session=session)
+    to = {"session": session}
+    await server.send("call", id="1", cmd="show", data=1, to=to)
+    call = await page.assert_received("call", cmd="show", data=1)
+    await page.send("progress", id=call["id"], data="half")
+    await page.send("result", id=call["id"], data="shown")
+    await server.assert_received("progress", id="1", data="half")
+    await server.assert_received("result", id="1", data="shown")
+    await server.send("send", cmd="show", data=2, to=to)
+    await page.assert_received("send", cmd="show", data=2)
+    await server.send("call", id="2", cmd="show", to={"connection": page.welcome["connection"]})
+    await page.assert_received("call")
+    await page.vanish()
+    await server.assert_received("error", id="2", code="callee_lost")
+    await stranger.assert_silent()

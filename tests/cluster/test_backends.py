@@ -1,5 +1,6 @@
-"""Back ends die, stand still or are cut off at one relay, while their callers are at the other (faults 1 to 3)."""
+"""Back ends die, stand still or are cut off at one relay, while their callers are at the other (faults 1 to 3, 11)."""
 
+import asyncio
 import time
 
 from tests.cluster.harness.account import LATENESS, Account
@@ -101,3 +102,29 @@ async def test_a_back_end_s_network_is_cut_without_a_word(
         await alice.at(here).sees(1)
     assert [server["name"] for server in await alice.at(here).servers()] == [""]
     assert log_of(backends.all, "began", TWICE) == {"2": 1}
+
+
+async def test_a_rolling_restart_of_back_ends_fails_no_call(
+    cluster: Cluster, alice: ClusterShop, backends: BackEnds
+) -> None:
+    """Fault 11: one at each relay, callers at both; each leaves by SIGTERM, and another comes."""
+    old = await backends.at(*cluster.relays)
+    for relay in cluster.relays:
+        await alice.at(relay).sees(2)
+    pages = [await alice.at(relay).frontend() for relay in cluster.relays]
+    async with (
+        Account(pages[0], ONCE, every=0.005) as first,
+        Account(pages[1], ONCE, every=0.005, first=100_000) as second,
+    ):
+        for server, relay in zip(old, cluster.relays, strict=True):
+            done = first.codes["result"]
+            await until(lambda done=done: first.codes["result"] > done + 100, "calls between")  # type: ignore[misc]
+            assert await asyncio.to_thread(server.stop) == 0
+            await backends.at(relay)
+        done = first.codes["result"]
+        await until(lambda: first.codes["result"] > done + 100, "calls afterwards")
+    for account in (first, second):
+        await account.assert_each_ended_once()
+        assert account.codes.keys() == {"result"}
+    began, finished = (sum(log_of(backends.all, word, ONCE).values()) for word in ("began", "finished"))
+    assert began == finished == len(first.began) + len(second.began)
