@@ -33,7 +33,7 @@ from relay.backplane.messages import (
     Servers,
     unpack,
 )
-from relay.backplane.streams import Incoming, Outgoing
+from relay.backplane.streams import MOST_WAITING, Incoming, Outgoing
 from relay.core import frames
 from relay.core.calls import NOT_TAKEN, give_back
 from relay.core.channels import check_name
@@ -128,11 +128,12 @@ class Search:
         self,
         tenant: Tenant,
         to: frames.Target,
+        size: int,
         found: Callable[[list[Connection], str, float], None],
         asked: set[str],
         until: float,
     ) -> None:
-        self.tenant, self.to, self.found, self.asked, self.until = tenant, to, found, asked, until
+        self.tenant, self.to, self.size, self.found, self.asked, self.until = tenant, to, size, found, asked, until
         self.peers: list[tuple[str, str, str]] = []  # when it connected, its process, its id
         self.is_complete = True  # all have answered
 
@@ -157,6 +158,7 @@ class Mesh(Others):
         self.ticked = now
         self.questions: dict[int, Question] = {}
         self.searches: dict[int, Search] = {}
+        self.searching = 0  # bytes that wait for them
         self.asked = 0
         self.lost = 0  # batches that never came
         self.dropped = 0  # entries that could not be sent, or were in lost batches of ours
@@ -192,15 +194,22 @@ class Mesh(Others):
         return True
 
     def find(
-        self, tenant: Tenant, to: frames.Target, found: Callable[[list[Connection], str, float], None], now: float
+        self,
+        tenant: Tenant,
+        to: frames.Target,
+        size: int,
+        found: Callable[[list[Connection], str, float], None],
+        now: float,
     ) -> bool:
         here = tenant.targets(to)
         if not self.processes or (here and (to.connection or not self.connected)):
             return False
-        if not self.connected or self.everyone.is_full or len(self.searches) >= MOST_QUESTIONS:
+        full = self.everyone.is_full or len(self.searches) >= MOST_QUESTIONS or self.searching + size > MOST_WAITING
+        if not self.connected or full:
             raise Refused("relay_unavailable")
         self.asked += 1
-        self.searches[self.asked] = Search(tenant, to, found, {*self.processes}, now + ANSWER_WITHIN)
+        self.searching += size
+        self.searches[self.asked] = Search(tenant, to, size, found, {*self.processes}, now + ANSWER_WITHIN)
         self.put(self.everyone, Find(self.asked, tenant.project_id, to.session, to.connection))
         return True
 
@@ -464,12 +473,16 @@ class Mesh(Others):
                 self._end_search(asked, now)
 
     def _end_search(self, asked: int, now: float) -> None:
-        """The youngest goes last. Whoever did not answer may have them."""
+        """The youngest goes last. Whoever did not answer, or cannot be reached, may have them."""
         search = self.searches.pop(asked)
-        peers = [(since, process, id) for since, process, id in search.peers if process in self.processes]
-        tenant = search.tenant
-        found = [(since, self._unlisted(tenant, self.processes[process], id, now)) for since, process, id in peers]
-        found += [(peer.connected_at, peer) for peer in tenant.targets(search.to)]
+        self.searching -= search.size
+        found = [(peer.connected_at, peer) for peer in search.tenant.targets(search.to)]
+        for since, id, peer in search.peers:
+            process = self.processes.get(id)
+            if process is None or process.is_congested or not self.connected:
+                search.is_complete = False
+            else:
+                found.append((since, self._unlisted(search.tenant, process, peer, now)))
         found.sort(key=lambda one: one[0])
         refusal = "no_such_peer" if search.is_complete and not search.asked else "relay_unavailable"
         search.found([peer for _, peer in found], refusal, now)

@@ -184,7 +184,7 @@ class Calls:
             elif caller.state is OPEN:
                 caller.notice(refusal, OUTCOMES[refusal].sentence, frame.cmd)
 
-        if not tenant.hub.others.find(tenant, to, found, now):
+        if not tenant.hub.others.find(tenant, to, len(frame.data), found, now):
             targets = tenant.targets(to)
             if not targets:
                 raise Refused("no_such_peer")
@@ -249,7 +249,7 @@ class Calls:
                 else:
                     self.fail(call, refusal, now)
 
-        if tenant.hub.others.find(tenant, to, found, now):
+        if tenant.hub.others.find(tenant, to, len(call.data), found, now):
             caller.calling[call.caller_id] = call
             self.deadlines.set(call, call.deadline)
             return

@@ -32,11 +32,17 @@ class Others:
         return False
 
     def find(
-        self, tenant: Tenant, to: frames.Target, found: Callable[[list[Connection], str, float], None], now: float
+        self,
+        tenant: Tenant,
+        to: frames.Target,
+        size: int,
+        found: Callable[[list[Connection], str, float], None],
+        now: float,
     ) -> bool:
         """Look for the front ends that `to` names in all processes. False: there is no need to, they can only be here.
 
-        `found` gets them, the youngest last, then the outcome if there are none, and the time; within a second.
+        `size` bytes wait for the answer. `found` gets them, the youngest last, then the outcome if there are none,
+        and the time; within a second.
         Raises Refused `relay_unavailable` when they cannot be looked for.
         """
         return False

@@ -2,11 +2,12 @@
 
 import pytest
 
-from tests.relay.backplane.network import Network
+from tests.relay.backplane.network import ADD, Network
 from tests.relay.core.cast import Peer
 
 SESSION = "session-of-a-page-16"
 TO = {"session": SESSION}
+MEGABYTE = "x" * 1_000_000
 
 
 @pytest.fixture
@@ -213,6 +214,49 @@ def test_without_redis_only_those_of_this_process_are_reached(network: Network, 
     calls(caller, "c2")
     near.answers("here")
     caller.assert_received("result", id="c2", data="here")
+
+
+def test_redis_goes_while_one_of_two_has_answered(network: Network, caller: Peer, page: Peer) -> None:
+    network.freezes(2)
+    calls(caller)
+    network.settle()
+    network.redis_goes()
+    network.advances(0.6)
+    caller.assert_received("error", id="c1", code="relay_unavailable")
+    network.goes_on(2)
+    network.redis_comes_back()
+    network.lives(2)
+    page.assert_silent()
+
+
+def test_calls_to_a_front_end_of_a_process_for_which_too_much_waits_end(
+    network: Network, caller: Peer, page: Peer
+) -> None:
+    server = network.alice(1).backend(ADD)
+    network.settle()
+    for number in range(70):
+        caller.calls(ADD, f"c{number}", data=MEGABYTE)
+    caller.inbox.clear()
+    calls(caller, "one more")
+    network.settle()
+    caller.assert_received("error", id="one more", code="relay_unavailable")
+    page.assert_silent()
+    assert server.inbox
+
+
+def test_calls_that_look_for_their_front_ends_are_bounded(network: Network, caller: Peer, page: Peer) -> None:
+    for _ in range(2):
+        for number in range(70):
+            calls(caller, f"c{number}", data=MEGABYTE)
+        codes = [frame["code"] for frame in caller.inbox]
+        assert set(codes) == {"relay_unavailable"}
+        assert 2 <= len(codes) <= 4
+        network.settle()
+        assert len(page.inbox) == 70 - len(codes)
+        while page.inbox:
+            page.answers()
+        network.lives(0.1)
+        caller.inbox.clear()
 
 
 def test_a_question_that_was_lost_is_answered_as_unknown(network: Network, caller: Peer, page: Peer) -> None:
