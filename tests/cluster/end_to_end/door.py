@@ -34,18 +34,16 @@ class Project:
 
     async def front_end(self, **said: Any) -> FrontEnd:
         """Connected, at the relay where front ends belong."""
-        before = opened(self.front)
         page = FrontEnd(*self._place(self.front_door, self.front_door.public))
-        await self._started(page, said)
-        assert opened(self.front) > before
+        await self._started(page, self.front, said)
         return page
 
     async def back_end(self, *, by_the_front_door: bool = False, **said: Any) -> BackEnd:
-        """Connected, and known where the front ends are."""
-        door = self.front_door if by_the_front_door else self.back_door
+        """Connected at the back ends' relay, or else where the front ends are, and known to these."""
+        door, relay = (self.front_door, self.front) if by_the_front_door else (self.back_door, self.back)
         server = BackEnd(*self._place(door, door.private))
         known = len(await self.front_door.servers())
-        await self._started(server, said)
+        await self._started(server, relay, said)
         await self.sees(known + 1)
         return server
 
@@ -53,9 +51,11 @@ class Project:
         log = self.folder / f"{self.front_door.id}-{len(self.programs)}.log"
         return door.relay.ws.removesuffix("/v1/ws"), key, log, self.environment
 
-    async def _started(self, program: Program, said: dict[str, Any]) -> None:
+    async def _started(self, program: Program, relay: RelayServer, said: dict[str, Any]) -> None:
+        before = opened(relay)
         self.programs.append(program)
         await program.start(**said)
+        assert opened(relay) > before, "connected, but to another relay"
 
     async def sees(self, number: int) -> None:
         """Wait until the front ends' relay knows so many servers."""

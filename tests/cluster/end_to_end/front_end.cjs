@@ -28,7 +28,8 @@ obey({
   cancel: ({ name }) => cancels.get(name).abort(),
   send: ({ cmd, data }) => gluer.sendMsg(cmd, data),
   on: ({ name }) => gluer.on(name, (data, { header, progress }) => {
-    progress('heard');
+    tell('asked', { name, data });
+    progress('asked');
     return { data, header };
   }),
   subscribe: ({ channel }) => { gluer.subscribe(channel, (data) => tell('message', { channel, data })); },

@@ -134,6 +134,10 @@ class FrontEnd(Program):
             return error
         raise AssertionError(f"{cmd} was answered: {reply}")
 
+    async def offer(self, name: str) -> None:
+        """Let back ends call it by this name; it answers with what it got."""
+        await self.ask("on", name=name)
+
 
 class BackEnd(Program):
     """Of gluer-nodejs."""
@@ -143,6 +147,10 @@ class BackEnd(Program):
     def numbers_of(self, event: str) -> list[int]:
         """Of the work that it `began`, `finished` or `stopped`."""
         return [told["number"] for told in self.all(event)]
+
+    async def call_page(self, name: str, data: Any, **to: str) -> Any:
+        """The page's reply, and what it `reported` before."""
+        return await self.ask("call", cmd=name, data=data, to=to, timeout=5_000)
 
     async def publish(self, channel: str, data: Any) -> int:
         """How many it went to."""

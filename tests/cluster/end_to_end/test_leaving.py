@@ -10,6 +10,7 @@ from tests.cluster.end_to_end.door import Project
 from tests.cluster.end_to_end.program import BackEnd, FrontEnd
 
 AT_ONCE = 40  # calls
+SESSION = "session-of-a-page"
 
 
 def work(page: FrontEnd, numbers: range) -> "asyncio.Future[list[Any]]":
@@ -43,8 +44,8 @@ async def leave(server: BackEnd, signalled: bool) -> None:
 
 async def test_a_page_whose_relay_is_killed_comes_back_with_its_subscriptions(alice: Project) -> None:
     server = await alice.back_end()
-    page = await alice.front_end()
-    await page.ask("on", name="confirm")
+    page = await alice.front_end(session=SESSION)
+    await page.offer("confirm")
     await page.subscribe("news")
     in_flight = asyncio.create_task(page.error("shop:work", {"number": 1, "ms": 60_000}))
     await server.told("began", number=1)
@@ -54,5 +55,6 @@ async def test_a_page_whose_relay_is_killed_comes_back_with_its_subscriptions(al
     assert [told["reconnected"] for told in page.all("connection")] == [False, True]
     assert await server.publish("news", "We are back.") == 1
     await page.told("message", channel="news", data="We are back.")
+    assert (await server.call_page("confirm", "Buy?", session=SESSION))["data"]["data"] == "Buy?"
     await server.told("stopped", number=1)
     assert server.numbers_of("began") == [1, 2]
