@@ -50,7 +50,9 @@ def report(results: list[Result], skipped: list[str], rounds: int, seconds: floa
     """Everything that was measured."""
     lines = [conditions(results, rounds, seconds), "", *calls_table(results), "", *idle_table(results), ""]
     lines += [*reach_table(results), "", *versions(results)]
-    lines += [f"- {name}: skipped, not installed (`make bench-peers`)" for name in skipped]
+    lines += [
+        f"- {name}: skipped, not installed (`make bench-peers`; Redis comes with requirements.txt)" for name in skipped
+    ]
     lines += [f"- {result.name}: **failed**: {failure}" for result in results for failure in result.failures]
     return "\n".join(lines)
 

@@ -114,6 +114,10 @@ def on_daphne() -> str:
     return f"Channels {version('channels')}, Daphne {version('daphne')}"
 
 
+def with_redis() -> str:
+    return f"{commit()}, {REDIS.name} {printed(REDIS, '--version')()}"
+
+
 GLUER_ON_DAPHNE = [*DAPHNE, "gluer_site.asgi:application", "--fd"]
 CROSSBAR = INSTALLED / "crossbar" / "bin" / "crossbar"
 REDIS = redis_server()
@@ -121,11 +125,11 @@ REDIS = redis_server()
 SYSTEMS = [
     System("Gluer", "gluer", sys.executable, fast_gluer, commit),
     System(
-        TWO, "gluer", REDIS, two_processes(REDIS, RELAY_CORE), printed(REDIS, "--version"),
+        TWO, "gluer", REDIS, two_processes(REDIS, RELAY_CORE), with_redis,
         measured=("calls", "latency", "fanout"),
     ),
     System(
-        TWO_SHARING, "gluer", REDIS, two_processes(REDIS, BOTH_CORES), printed(REDIS, "--version"),
+        TWO_SHARING, "gluer", REDIS, two_processes(REDIS, BOTH_CORES), with_redis,
         measured=("calls", "latency"),
     ),
     System(
