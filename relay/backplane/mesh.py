@@ -747,11 +747,6 @@ class Mesh(Others):
         for process in tuple(self.processes.values()):
             self._reach(process, now)
             self.put(process.outgoing, Ask())
-        for tenant in self.hub.tenants.values():
-            for connection in tenant.connections:
-                if connection.peer == BACKEND:
-                    self.changes[connection] = None
-        self.wake()
 
     def _reach(self, process: Process, now: float) -> None:
         """It can be sent calls again."""

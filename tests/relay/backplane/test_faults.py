@@ -376,6 +376,13 @@ def test_what_changed_without_redis_is_known_when_it_is_back(network: Network, p
     network.assert_quiet()
 
 
+def test_what_one_process_could_not_say_is_asked_for(network: Network, page: Peer, server: Peer) -> None:
+    server.leaves()
+    network.nodes[1].mesh.cut_off(network.now)
+    network.lives(1.2)
+    network.assert_quiet()
+
+
 def test_a_process_dies_while_redis_is_away(network: Network, page: Peer, server: Peer) -> None:
     handed(network, page, server)
     network.redis_goes()
