@@ -14,8 +14,9 @@ SESSION = "session-of-a-page"
 
 
 def work(page: FrontEnd, numbers: range) -> "asyncio.Future[list[Any]]":
-    """Calls of 200 ms, all at the same time."""
-    return asyncio.gather(*(page.call("shop:work", {"number": number, "ms": 200}) for number in numbers))
+    """What became of calls of 200 ms, all at the same time."""
+    calls = (page.call("shop:work", {"number": number, "ms": 200}) for number in numbers)
+    return asyncio.gather(*calls, return_exceptions=True)
 
 
 @pytest.mark.parametrize("signalled", [False, True], ids=["disconnect()", "SIGTERM"])
