@@ -280,7 +280,8 @@ CHANNEL_LAYERS = (
         "default": {
             "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
             "CONFIG": {
-                "hosts": [{"address": REDIS_URL, "socket_timeout": None}],  # the backplane has its own
+                # the backplane has its own time limits; the parser of protocol 3 prints every batch for its log
+                "hosts": [{"address": REDIS_URL, "socket_timeout": None, "protocol": 2}],
                 # Redis' channels are the same in all its databases: installations are told apart by their secret
                 "prefix": f"gluer-{sha256(LOOKUP_SECRET.encode()).hexdigest()[:12]}",
             },
