@@ -49,8 +49,8 @@ class Node:
             for peer in (*tenant.connections, *tenant.remote.values(), *tenant.callers.values()):
                 assert not peer.calling
                 assert not peer.serving
-        assert not self.mesh.questions
-        assert not self.mesh.searches
+        assert not self.mesh.questions.questions
+        assert not self.mesh.questions.searches
         assert not any(peer.serving for process in self.mesh.processes.values() for peer in process.unlisted.values())
         assert not any(process.outgoing.entries for process in self.mesh.processes.values())
 

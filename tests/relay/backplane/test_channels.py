@@ -153,7 +153,7 @@ def test_each_process_answers_once(network: Network, subscribers: list[Peer], pu
     network.freezes(2)
     publishes(publisher, id="p")
     mesh = network.nodes[1].mesh
-    network.nodes[0].mesh.processes[mesh.id].outgoing.put(Receivers(mesh.asked, 1))
+    network.nodes[0].mesh.processes[mesh.id].outgoing.put(Receivers(mesh.questions.asked, 1))
     network.advances(1.1)
     publisher.assert_received("result", id="p", data={"receivers": 2})
 

@@ -1,0 +1,78 @@
+"""Another process of the relay, and the ways to its servers and its callers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from relay.backplane.messages import ForPeer, FromPeer
+from relay.backplane.streams import Incoming, Outgoing
+from relay.core import frames
+from relay.core.connection import Connection
+from relay.core.errors import OUTCOMES
+
+if TYPE_CHECKING:
+    from relay.backplane.mesh import Mesh
+
+SMALL = 1_024  # bytes of an answer that is carried to a process even when much waits for it
+_answered: msgspec.json.Decoder[frames.Envelope] = msgspec.json.Decoder(frames.Envelope)
+
+
+class Process:
+    """Another process of the relay."""
+
+    def __init__(self, id: str, outgoing: Outgoing, now: float) -> None:
+        self.id, self.outgoing, self.heard = id, outgoing, now
+        self.to_all, self.to_us = Incoming(), Incoming()
+        self.is_congested = False  # so much waits for it that it gets no calls
+        self.servers: dict[str, Connection] = {}
+        self.taking: dict[str, bool] = {}  # which of them take calls, while it can be reached
+        # peers at which calls run that are none of its servers: front ends, and servers that went
+        self.unlisted: dict[str, Connection] = {}
+        self.missed = False  # batches of it to us, since its last beat
+        self.version = 0  # of what it has told of its servers
+        self.complete = False  # it has told all
+
+
+class RemoteServer:
+    """Sends to a server of another process."""
+
+    def __init__(self, mesh: Mesh, process: Process, project: str, connection: str) -> None:
+        self.mesh, self.process, self.project, self.connection = mesh, process, project, connection
+
+    def send(self, frame: bytes) -> None:
+        self.mesh.put(self.process.outgoing, ForPeer(self.project, self.connection, frame))
+        if self.process.outgoing.is_full and not self.process.is_congested:
+            self.process.is_congested = True
+            self.mesh.roster.spare(self.process)
+
+    def close(self, code: int, reason: str) -> None:
+        """Its own process closes it."""
+
+
+class RemoteCallers:
+    """Sends to all callers of a project in another process."""
+
+    def __init__(self, mesh: Mesh, process: Process, project: str) -> None:
+        self.mesh, self.process, self.project = mesh, process, project
+
+    def send(self, frame: bytes) -> None:
+        if self.process.outgoing.is_full and len(frame) > SMALL:
+            self.mesh.dropped += 1
+            answered = _answered.decode(frame)
+            if answered.type == "progress":
+                return
+            frame = ended(str(answered.id), "relay_unavailable")
+        self.mesh.put(self.process.outgoing, FromPeer(self.project, frame))
+
+    def close(self, code: int, reason: str) -> None:
+        """Nobody closes it."""
+
+
+def ended(request_id: str, code: str) -> bytes:
+    """The frame that ends this request so."""
+    outcome = OUTCOMES[code]
+    return frames.encode(
+        frames.ErrorOut(id=request_id, code=code, message=outcome.sentence, retryable=outcome.retryable)
+    )

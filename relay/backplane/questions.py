@@ -1,0 +1,165 @@
+"""What all processes are asked: how many subscribers got a message, and where front ends are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from relay.backplane.messages import Find
+from relay.backplane.process import ended
+from relay.backplane.streams import MOST_WAITING
+from relay.core import frames
+from relay.core.connection import OPEN, Connection
+from relay.core.errors import Refused
+from relay.core.tenant import Tenant, answer
+
+if TYPE_CHECKING:
+    from relay.backplane.mesh import Mesh
+
+ANSWER_WITHIN = 1.0  # s for the other processes to answer
+MOST_QUESTIONS = 100_000  # publishes, and searches, that wait for answers
+
+
+class Question:
+    """How many subscribers got a message: asked of all processes."""
+
+    def __init__(self, publisher: Connection, request_id: str, asked: set[str], until: float) -> None:
+        self.publisher, self.request_id, self.asked, self.until = publisher, request_id, asked, until
+        self.receivers = 0
+
+
+class Search:
+    """Where the front ends are that `to` names: asked of all other processes."""
+
+    def __init__(
+        self,
+        tenant: Tenant,
+        to: frames.Target,
+        size: int,
+        found: Callable[[list[Connection], str, float], None],
+        asked: set[str],
+        until: float,
+    ) -> None:
+        self.tenant, self.to, self.size, self.found, self.asked, self.until = tenant, to, size, found, asked, until
+        self.peers: list[tuple[str, str, str]] = []  # when it connected, its process, its id
+        self.is_complete = True  # all have answered
+
+
+class Questions:
+    """Those that were asked, by their numbers."""
+
+    def __init__(self, mesh: Mesh) -> None:
+        self.mesh = mesh
+        self.asked = 0  # ever; numbers them
+        self.questions: dict[int, Question] = {}
+        self.searches: dict[int, Search] = {}
+        self.searching = 0  # bytes that wait for the searches
+
+    @property
+    def is_full(self) -> bool:
+        return len(self.questions) >= MOST_QUESTIONS
+
+    # --- how many subscribers got a message --------------------------------------------------------------------------
+
+    def ask(self, publisher: Connection, request_id: str, now: float) -> int:
+        """Begin to count; the number of the question."""
+        self.asked += 1
+        everybody = {self.mesh.id, *self.mesh.processes}
+        self.questions[self.asked] = Question(publisher, request_id, everybody, now + ANSWER_WITHIN)
+        return self.asked
+
+    def count(self, source: str, asked: int, receivers: int) -> None:
+        """One process has answered."""
+        question = self.questions.get(asked)
+        if question is not None and source in question.asked:
+            question.asked.discard(source)
+            question.receivers += receivers
+            if not question.asked:
+                self._answer(asked)
+
+    def _answer(self, asked: int) -> None:
+        question = self.questions.pop(asked)
+        if self.mesh.id in question.asked:  # it has not even come back to us
+            self._refuse(question)
+        elif question.publisher.state is OPEN:
+            data = msgspec.Raw(b'{"receivers":%d}' % question.receivers)
+            answer(question.publisher, question.request_id, data)
+
+    def _refuse(self, question: Question) -> None:
+        if question.publisher.state is OPEN:
+            question.publisher.send(ended(question.request_id, "relay_unavailable"))
+
+    # --- where front ends are ----------------------------------------------------------------------------------------
+
+    def find(
+        self,
+        tenant: Tenant,
+        to: frames.Target,
+        size: int,
+        found: Callable[[list[Connection], str, float], None],
+        now: float,
+    ) -> bool:
+        """Ask where they are; see Others.find."""
+        mesh = self.mesh
+        here = tenant.targets(to)
+        if not mesh.processes or (here and (to.connection or not mesh.connected)):
+            return False
+        full = mesh.everyone.is_full or len(self.searches) >= MOST_QUESTIONS or self.searching + size > MOST_WAITING
+        if not mesh.connected or full:
+            raise Refused("relay_unavailable")
+        self.asked += 1
+        self.searching += size
+        self.searches[self.asked] = Search(tenant, to, size, found, {*mesh.processes}, now + ANSWER_WITHIN)
+        mesh.put(mesh.everyone, Find(self.asked, tenant.project_id, to.session, to.connection))
+        return True
+
+    def found(self, source: str, asked: int, peers: list[tuple[str, str]], now: float) -> None:
+        """One process has answered."""
+        search = self.searches.get(asked)
+        if search is not None and source in search.asked:
+            search.asked.discard(source)
+            search.peers += [(since, source, id) for since, id in peers]
+            if not search.asked or (search.to.connection and peers):
+                self._end_search(asked, now)
+
+    def _end_search(self, asked: int, now: float) -> None:
+        """The youngest goes last. Whoever did not answer, or cannot be reached, may have them."""
+        search = self.searches.pop(asked)
+        self.searching -= search.size
+        found = [(peer.connected_at, peer) for peer in search.tenant.targets(search.to)]
+        for since, id, peer in search.peers:
+            process = self.mesh.processes.get(id)
+            if process is None or process.is_congested or not self.mesh.connected:
+                search.is_complete = False
+            else:
+                found.append((since, self.mesh.roster.unlisted(search.tenant, process, peer, now)))
+        found.sort(key=lambda one: one[0])
+        refusal = "no_such_peer" if search.is_complete and not search.asked else "relay_unavailable"
+        search.found([peer for _, peer in found], refusal, now)
+
+    # --- both --------------------------------------------------------------------------------------------------------
+
+    def tick(self, now: float) -> None:
+        """End those that waited long enough."""
+        for asked in [asked for asked, question in self.questions.items() if question.until <= now]:
+            self._answer(asked)
+        for asked in [asked for asked, search in self.searches.items() if search.until <= now]:
+            self._end_search(asked, now)
+
+    def given_up(self, process_id: str, now: float) -> None:
+        """This process will not answer."""
+        for asked in [asked for asked, question in self.questions.items() if process_id in question.asked]:
+            self.count(process_id, asked, 0)
+        for asked in [asked for asked, search in self.searches.items() if process_id in search.asked]:
+            self.searches[asked].is_complete = False
+            self.found(process_id, asked, [], now)
+
+    def cut_off(self, now: float) -> None:
+        """Nobody will answer."""
+        questions, self.questions = self.questions, {}
+        for question in questions.values():
+            self._refuse(question)
+        for asked in tuple(self.searches):
+            self._end_search(asked, now)
