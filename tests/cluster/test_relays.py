@@ -104,6 +104,9 @@ async def test_a_relay_that_starts_later_knows_all_servers(
         assert sorted([(await page.receive())["data"]["result"] for _ in range(4)]) == [0, 1, 2, 3]
         assert time.monotonic() - began < 1
         await alice.at(late).sees(2)
+        for number in range(4, 8):  # those before may all have gone to the first that it heard of
+            await page.send("call", id=str(number), cmd=ONCE, data={"a": number})
+        assert sorted([(await page.receive())["data"]["result"] for _ in range(4)]) == [4, 5, 6, 7]
         for server in backends.all:
             assert backends.began(server, ONCE)
         assert await charlie.at(late).servers() == []
