@@ -91,8 +91,14 @@ class Readiness:
 
 async def told(exchange: Exchange, status: int, body: Mapping[str, str]) -> None:
     """Answer a GET with JSON; another method is refused."""
-    exchange.allow_origin = b""  # no page is meant to read it
-    if exchange.method in ("GET", "HEAD"):
+    if await only_reads(exchange):
         await exchange.json(status, msgspec.json.encode(body))
-    else:
+
+
+async def only_reads(exchange: Exchange) -> bool:
+    """Whether it is a GET, or a HEAD; another method is refused."""
+    exchange.allow_origin = b""  # no page is meant to read it
+    reads = exchange.method in ("GET", "HEAD")
+    if not reads:
         await exchange.problem(Refused("bad_frame", "Use GET."), 405, (b"allow", b"GET, HEAD"))
+    return reads

@@ -12,7 +12,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from gluer_site.health import Check
+from gluer_site.health import Check, only_reads
 from relay.core.errors import Refused
 from relay.edge.address import FORWARDED, TrustedProxies
 from relay.edge.exchange import Exchange
@@ -32,10 +32,9 @@ class Scrape:
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         exchange = Exchange(scope, receive, send)
-        exchange.allow_origin = b""  # no page is meant to read it
-        if exchange.method not in ("GET", "HEAD"):
-            await exchange.problem(Refused("bad_frame", "Use GET."), 405, (b"allow", b"GET, HEAD"))
-        elif not (self.is_near(scope) or self.has_token(exchange)):
+        if not await only_reads(exchange):
+            return
+        if not (self.is_near(scope) or self.has_token(exchange)):
             await exchange.problem(Refused("forbidden", CLOSED))
         else:
             body = await self.text()

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+from functools import cache
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -24,6 +25,7 @@ HOT += [f"edge/{name}.py" for name in ("direct", "framing", "gather", "peer", "p
 NEEDS = "Compiling needs a C compiler and Python's headers (Debian: apt-get install gcc python3-dev)."
 
 
+@cache  # three packages ask at the start
 def fingerprint() -> str:
     """Of the sources and this Python."""
     digest = hashlib.sha256(f"{sys.version} {sysconfig.get_platform()}".encode())

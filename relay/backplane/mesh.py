@@ -64,7 +64,6 @@ class Mesh(Others):
 
     def __init__(self, hub: Hub, id: str, now: float, wake: Callable[[], None]) -> None:
         self.hub, self.id, self.wake = hub, id, wake
-        self.started = now
         self.streams = int(now * 1000) + 1  # numbers them; two of one process never have the same
         self.everyone = Outgoing(id, "", self.streams)
         self.processes: dict[str, Process] = {}

@@ -9,8 +9,8 @@ import msgspec
 from relay.backplane.messages import ForPeer, FromPeer
 from relay.backplane.streams import Incoming, Outgoing
 from relay.core import frames
+from relay.core.calls import error_frame
 from relay.core.connection import Connection
-from relay.core.errors import OUTCOMES
 
 if TYPE_CHECKING:
     from relay.backplane.mesh import Mesh
@@ -72,7 +72,4 @@ class RemoteCallers:
 
 def ended(request_id: str, code: str) -> bytes:
     """The frame that ends this request so."""
-    outcome = OUTCOMES[code]
-    return frames.encode(
-        frames.ErrorOut(id=request_id, code=code, message=outcome.sentence, retryable=outcome.retryable)
-    )
+    return frames.encode(error_frame(request_id, code))

@@ -225,7 +225,7 @@ class Calls:
             return
         if call.repeat is not None and call.repeat.followers and call.state is not FOLLOWING:
             self._leave_caller(call, "cancelled", now)  # others still wait for its outcome
-            caller.send(encode(_error(frame.id, "cancelled")))
+            caller.send(encode(error_frame(frame.id, "cancelled")))
         else:
             self._cancel_at_callee(call)
             self.fail(call, "cancelled", now)
@@ -513,7 +513,7 @@ class Calls:
 
     def fail(self, call: Call, code: str, now: float, message: str = "", data: Raw | None = None) -> None:
         """End the call with an error."""
-        out = _error(call.caller_id, code, message, data)
+        out = error_frame(call.caller_id, code, message, data)
         self._end(call, code, out, encode(out), now)
 
     def _end(
@@ -583,7 +583,8 @@ class Calls:
         call.caller = None
 
 
-def _error(call_id: str, code: str, message: str = "", data: Raw | None = None) -> frames.ErrorOut:
+def error_frame(call_id: str, code: str, message: str = "", data: Raw | None = None) -> frames.ErrorOut:
+    """What ends this request with an error; `message` instead of the outcome's own sentence."""
     outcome = OUTCOMES[code]
     return frames.ErrorOut(
         id=call_id,
