@@ -18,7 +18,7 @@ SDKS = sdks/node_modules/.built
 BENCH = bench/.build/gen bench/.build/wsrelay
 SDK_SOURCES := $(shell find sdks -type d \( -name node_modules -o -name dist -o -name test \) -prune -o -type f ! -name '*.tgz' ! -name '*.md' -print)
 
-.PHONY: help run build compile test test-cluster test-long autobahn check bench bench-quick bench-peers lock clean chromium servers
+.PHONY: help run build compile test test-cluster test-long test-attacks autobahn check bench bench-quick bench-peers lock clean chromium servers
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
@@ -34,8 +34,8 @@ build: $(SDKS) ## build both SDKs, and pack them for npm
 
 test: $(TESTS) $(SDKS) chromium servers ## run every test that takes seconds
 	@$(PYTHON) -m relay.compiled --if-possible
-	$(PYTHON) -m pytest -rs -m "not long"
-	@if [ -e .compiled/stamp ]; then GLUER_COMPILED=1 $(PYTHON) -m pytest -m "not long and not interpreted" tests/relay/core tests/relay/edge tests/relay/backplane; \
+	$(PYTHON) -m pytest -rs -m "not long and not attack"
+	@if [ -e .compiled/stamp ]; then GLUER_COMPILED=1 $(PYTHON) -m pytest -m "not long and not attack and not interpreted" tests/relay/core tests/relay/edge tests/relay/backplane; \
 	else echo "NOT RUN: the tests of the core, the edge and the backplane on machine code, which needs a C compiler."; fi
 	cd sdks && npm test
 
@@ -45,6 +45,10 @@ test-cluster: $(TESTS) $(SDKS) servers ## run those with several relays, Redis, 
 
 test-long: $(TESTS) $(SDKS) ## run the tests that take minutes
 	$(PYTHON) -m pytest -m long
+
+test-attacks: $(TESTS) servers ## run the attacks that take a minute each, and print what they cost other tenants
+	@$(PYTHON) -m relay.compiled --if-possible
+	$(PYTHON) -m pytest -rs -s -m attack tests/attacks
 
 autobahn: ## install Autobahn|Testsuite, which `make test` uses; needs a CPython 2.7
 	@tests/autobahn/install
