@@ -1,10 +1,10 @@
 """Frames as they arrive: their syntax, their shape, and what is said of those that are wrong."""
 
+from __future__ import annotations
+
 import json
 import re
-from array import array
-from itertools import accumulate
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 from msgspec import Raw
@@ -12,15 +12,16 @@ from msgspec import Raw
 from relay.core.errors import Refused, Unreadable
 from relay.core.frames import NULL, REQUESTS, AnyFrame, Envelope
 
+if TYPE_CHECKING:
+    from mypy_extensions import i64  # a machine word where the module is compiled
+
 DEEPEST: Final = 128  # levels of nesting, the frame itself being the first (GP-50)
 _decoder: Final[msgspec.json.Decoder[AnyFrame]] = msgspec.json.Decoder(AnyFrame)
 _envelope = msgspec.json.Decoder(Envelope)
 _any_json = msgspec.json.Decoder(Raw)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
-_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
-_STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")  # one level in, one level out
+_NOT_QUOTES_OR_BRACKETS: Final = bytes(set(range(256)) - set(b'"[]{}'))
 
 
 def decode(raw: bytes) -> AnyFrame:
@@ -33,7 +34,7 @@ def decode(raw: bytes) -> AnyFrame:
         raise _bad(Envelope(), f"Nested deeper than {DEEPEST} levels.") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise _malformed(raw, str(error)) from None
-    if len(raw) > 2 * DEEPEST and raw.count(b"[") + raw.count(b"{") > DEEPEST and is_deep(raw):
+    if len(raw) > 2 * DEEPEST and is_deep(raw):
         raise _wrong(raw, f"Nested deeper than {DEEPEST} levels.")
     return frame
 
@@ -55,9 +56,36 @@ def parse_data(body: bytes) -> Raw:
 
 
 def is_deep(raw: bytes) -> bool:
-    """Whether valid JSON nests deeper than DEEPEST. 30 ms for the worst megabyte."""
-    steps = _STRING.sub(b"", raw).translate(_STEPS, _NOT_BRACKETS)
-    return max(accumulate(array("b", steps)), default=0) > DEEPEST
+    """Tell whether valid JSON nests deeper than DEEPEST.
+
+    It reads each byte once, as machine code within 3 ms per MiB of any JSON (`python -m bench.nesting`).
+    """
+    marks = raw.translate(None, _NOT_QUOTES_OR_BRACKETS)
+    if len(marks) - marks.count(b'"') <= 2 * DEEPEST:
+        return False
+    if b"\\" in raw:
+        marks = raw  # a quote may be escaped: every byte has to be read
+    depth: i64 = 0
+    position: i64 = -1
+    last: i64 = len(marks) - 1
+    while position < last:
+        position += 1
+        mark: i64 = marks[position]
+        if mark == 0x22:  # a string: up to the next quote that is not escaped
+            while True:
+                position += 1
+                mark = marks[position]
+                if mark == 0x22:
+                    break
+                if mark == 0x5C:
+                    position += 1
+        elif mark == 0x5B or mark == 0x7B:
+            depth += 1
+            if depth > DEEPEST:
+                return True
+        elif mark == 0x5D or mark == 0x7D:
+            depth -= 1
+    return False
 
 
 def is_name(text: str) -> bool:
