@@ -163,7 +163,7 @@ class Calls:
         if frame.to is not UNSET:
             self._send_peers(caller, frame, frame.to, now)
             return
-        function = self._function(frame.cmd, now)
+        function = self.function(frame.cmd, now)
         seat = function.pick(self.tenant.choose, full=True)
         if seat is None:
             if function.is_cut:
@@ -231,7 +231,7 @@ class Calls:
             self.fail(call, "cancelled", now)
 
     def _call_function(self, call: Call, caller: Connection, now: float) -> None:
-        call.function = self._function(call.cmd, now)
+        call.function = self.function(call.cmd, now)
         self.tenant.check_quota()
         caller.calling[call.caller_id] = call
         self._place(call, now, "server_busy")
@@ -279,8 +279,8 @@ class Calls:
             caller.calling[call.caller_id] = call
             self.deadlines.set(call, call.deadline)
 
-    def _function(self, cmd: str, now: float) -> Function:
-        """The function, if it is known, or may be in a moment. Raises Refused."""
+    def function(self, cmd: str, now: float) -> Function:
+        """Return the function, if it is known or may be in a moment. Raises Refused."""
         function = self.functions.by_name.get(cmd)
         if function is not None and function.lost_at is None:
             return function  # nearly always

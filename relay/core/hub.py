@@ -221,11 +221,24 @@ class Hub:
         except Unreadable as unreadable:
             self.close(connection, Closing(4400, unreadable.message), now)
 
-    def request(self, connection: Connection, frame: frames.AnyFrame, now: float) -> None:
-        """A frame that an HTTP request stands for."""
+    def expect(self, connection: Connection, cmd: str | None, now: float) -> None:
+        """Charge an HTTP request whose body is still to come; `cmd` is the function it names, if it names one.
+
+        Raises Refused `rate_limited`, or what the function's name alone decides: `no_such_function`, `bad_frame`.
+        """
         assert connection.tenant is not None
         try:
             self._charge(connection, now)
+            if cmd is not None:
+                connection.tenant.calls.function(cmd, now)
+        except Refused as refused:
+            self.totals.refused[refused.code] += 1
+            raise
+
+    def request(self, connection: Connection, frame: frames.AnyFrame, now: float) -> None:
+        """Handle the frame that an HTTP request stands for; `expect` has charged it."""
+        assert connection.tenant is not None
+        try:
             connection.tenant.handlers[type(frame)].handle(connection, frame, now)
         except Refused as refused:
             self._answer_refused(connection, frame, refused, now)

@@ -62,9 +62,13 @@ class BusConsumer(AsyncConsumer):
             admission = await caller.identify()
             if verb == "channels":
                 hub.admit_stream(caller.connection, admission, time.monotonic())
+                hub.expect(caller.connection, None, time.monotonic())
                 await caller.listen(subscription(exchange))
                 return
+            if not 1 <= len(name) <= LONGEST_NAME:
+                raise Refused("bad_frame", f"Names have 1 to {LONGEST_NAME} characters.")
             hub.admit_request(caller.connection, admission)
+            hub.expect(caller.connection, None if verb == "publish" else name, time.monotonic())
             frame = request_frame(verb, name, exchange, await exchange.body(hub.limits.frame))
             if verb == "call" and "text/event-stream" in (exchange.header(b"accept") or ""):
                 await caller.listen(frame, until=is_last)
@@ -193,8 +197,6 @@ def claim_of(exchange: Exchange, origin: str | None) -> Claim:
 
 def request_frame(verb: str, name: str, exchange: Exchange, body: bytes) -> frames.AnyFrame:
     """The frame this request stands for. Raises Refused."""
-    if not 1 <= len(name) <= LONGEST_NAME:
-        raise Refused("bad_frame", f"Names have 1 to {LONGEST_NAME} characters.")
     data = parse_data(body)
     if verb == "send":
         return frames.Send(cmd=name, data=data)

@@ -118,6 +118,7 @@ async def test_charlies_functions_are_not_alices(alice: Shop, charlie: Shop) -> 
     ],
 )
 async def test_what_is_refused(alice: Shop, path: str, request_: dict[str, Any], status: int, code: str) -> None:
+    await alice.backend("f")
     answer = await alice.post(path, **request_ | {"key": getattr(alice, request_.get("key", "public"))})
     assert_problem(answer, status, code)
     assert ("www-authenticate" in answer.headers) == (status == 401)
@@ -187,11 +188,13 @@ async def test_a_body_of_exactly_the_limit_passes(alice: Shop) -> None:
 
 
 async def test_a_body_too_large_is_refused(alice: Shop) -> None:
+    await alice.backend("size")
     answer = await alice.post("/v1/call/size", content=json.dumps("x" * (LIMIT - 1)))
     assert_problem(answer, 413, "payload_too_large", data={"limit": LIMIT})
 
 
 async def test_a_body_too_large_without_its_length_is_refused(alice: Shop) -> None:
+    await alice.backend("size")
     answer = await alice.post("/v1/call/size", content=pieces(LIMIT // 65_536 + 1))
     assert_problem(answer, 413, "payload_too_large", data={"limit": LIMIT})
 
@@ -199,6 +202,13 @@ async def test_a_body_too_large_without_its_length_is_refused(alice: Shop) -> No
 async def test_a_body_in_pieces_is_one_body(alice: Shop) -> None:
     (await alice.backend("size")).serve(size_of)
     assert (await alice.post("/v1/call/size", content=pieces(3))).json() == {"data": 3 * 65_536 - 2}
+
+
+@pytest.mark.parametrize("verb", ["call", "send"])
+@pytest.mark.parametrize("body", [b"{", b"x" * 2 * LIMIT])
+async def test_a_body_for_an_unknown_function_is_not_even_parsed(alice: Shop, verb: str, body: bytes) -> None:
+    answer = await alice.post(f"/v1/{verb}/nobody", content=body)
+    assert_problem(answer, 404, "no_such_function")
 
 
 # --- methods and CORS ------------------------------------------------------------------------------------------------
