@@ -219,9 +219,11 @@ class Calls:
         self._end(call, NOT_TAKEN, out, encode(out), now)
 
     def cancel(self, caller: Connection, frame: frames.Cancel | frames.CancelOut, now: float) -> None:
-        """End the call at once (GP-5B). Unknown ids crossed with their outcome and are passed over."""
+        """End the call at once (GP-5B). An unknown id, which may have crossed with its outcome, is only charged."""
         call = caller.calling.get(frame.id)
         if call is None:
+            if not caller.process:
+                self.tenant.hub.charge_idle(caller, now)
             return
         if call.repeat is not None and call.repeat.followers and call.state is not FOLLOWING:
             self._leave_caller(call, "cancelled", now)  # others still wait for its outcome
@@ -380,7 +382,7 @@ class Calls:
         """Pass the result on and end the call."""
         call = callee.serving.get(frame.id)
         if call is None:
-            self._unasked(callee, frame.id)
+            self._unasked(callee, frame.id, now)
             return
         out = ResultOut(id=call.caller_id, data=frame.data, outcome=frame.outcome)
         raw = encode(out)
@@ -391,7 +393,7 @@ class Calls:
 
     def progress(self, callee: Connection, frame: frames.Progress, now: float) -> None:
         """Pass progress on, to all who wait for this call."""
-        call = self._answered(callee, frame.id)
+        call = self._answered(callee, frame.id, now)
         if call is None:
             return
         for waiting in (call,) if call.repeat is None else (call, *call.repeat.followers):
@@ -400,7 +402,7 @@ class Calls:
 
     def error(self, callee: Connection, frame: frames.Error, now: float) -> None:
         """Pass the function's error on and end the call."""
-        call = self._answered(callee, frame.id)
+        call = self._answered(callee, frame.id, now)
         if call is not None:
             code = frame.code if frame.code in FROM_CALLEE else "app_error"
             self.fail(call, code, now, frame.message, None if frame.data is frames.NULL else frame.data)
@@ -412,10 +414,10 @@ class Calls:
             call.callee.notice("payload_too_large", message, call.cmd)
         self.fail(call, "payload_too_large", now, message)
 
-    def _answered(self, callee: Connection, call_id: str) -> Call | None:
+    def _answered(self, callee: Connection, call_id: str, now: float) -> Call | None:
         call = callee.serving.get(call_id)
         if call is None:
-            self._unasked(callee, call_id)
+            self._unasked(callee, call_id, now)
         return call
 
     def relayed_error(self, callee: Connection, frame: frames.Error, now: float) -> None:
@@ -447,10 +449,18 @@ class Calls:
             self._leave_callee(call)
             self._place(call, now, "server_busy")
 
-    def _unasked(self, callee: Connection, call_id: str) -> None:
-        """An answer that nobody waits for from this peer. Other processes count their own."""
-        if not callee.process:
-            self.statistics.add("forged" if self._is_another(call_id) else "late")
+    def _unasked(self, callee: Connection, call_id: str, now: float) -> None:
+        """Count an answer that nobody waits for from this peer, and charge it unless its call has ended without it.
+
+        Other processes count and charge their own.
+        """
+        if callee.process:
+            return
+        self.statistics.add("forged" if self._is_another(call_id) else "late")
+        if callee.unanswered:
+            callee.unanswered -= 1
+        else:
+            self.tenant.hub.charge_idle(callee, now)
 
     def _is_another(self, call_id: str) -> bool:
         """Running at another callee, or never given out."""
@@ -507,6 +517,7 @@ class Calls:
     def _cancel_at_callee(self, call: Call) -> None:
         """Tell the callee to stop; what it still answers is late."""
         if call.callee is not None:
+            call.callee.unanswered += 1
             call.callee.send(encode(frames.CancelOut(id=call.id)))
 
     # --- ends --------------------------------------------------------------------------------------------------------

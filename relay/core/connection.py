@@ -52,6 +52,7 @@ class Connection(Due):
         "draining", "flood", "header", "heard", "hello", "hub", "id", "ip", "key", "name", "origin", "owes_since",
         "password_digest", "peer", "ping_sent", "process", "project_id", "public_header", "rate", "sdk", "seats",
         "send", "serving", "session", "state", "suspect_since", "takes_calls", "tenant", "transport",
+        "unanswered",
     )  # fmt: skip
 
     def __init__(
@@ -96,6 +97,7 @@ class Connection(Due):
         self.owes_since = self.asked_at = self.suspect_since = 0.0
         self.calling: dict[str, Call] = {}  # its own calls without an outcome, by its own ids
         self.serving: dict[str, Call] = {}  # calls it has to answer, by the relay's ids
+        self.unanswered = 0  # calls that ended without its answer, which may still come
         self.seats: dict[str, Seat] = {}  # what it registered, by function name
         self.channels: dict[str, None] = {}  # what it subscribed to
 

@@ -255,6 +255,23 @@ class Hub:
                     return
         raise Refused("rate_limited", retry_after=rate.wait(now))
 
+    def charge_idle(self, connection: Connection, now: float) -> bool:
+        """Charge a frame that asks for nothing and answers nobody like a bad one (GP-53).
+
+        Return False when the rate is exceeded: then nothing more is done for the frame.
+        """
+        if connection.rate.take(now) and connection.address.rate.take(now):
+            return True
+        self._may_go_on(connection, now)
+        return False
+
+    def _may_go_on(self, connection: Connection, now: float) -> bool:
+        """Close a connection that stays far above its rate; return whether it is still open (GP-53)."""
+        if connection.flood.take(now):
+            return True
+        self.close(connection, Closing(4429, after=5_000), now)
+        return False
+
     def _answer_refused(
         self, connection: Connection, frame: frames.AnyFrame | None, refused: Refused, now: float
     ) -> None:
@@ -264,8 +281,7 @@ class Hub:
             return
         self.totals.refused[refused.code] += 1
         over = refused.code == "rate_limited" if frame is not None else not connection.rate.take(now)
-        if over and not connection.flood.take(now):
-            self.close(connection, Closing(4429, after=5_000), now)
+        if over and not self._may_go_on(connection, now):
             return
         kind = frame.__struct_config__.tag if frame is not None else refused.about
         request_id = refused.id if frame is None else getattr(frame, "id", None)

@@ -213,11 +213,13 @@ def _second_hello(connection: Connection, frame: frames.Hello, now: float) -> No
 
 
 def _pong(connection: Connection, frame: frames.Ping, now: float) -> None:
-    connection.send(frames.PONG)
+    if connection.hub.charge_idle(connection, now):
+        connection.send(frames.PONG)
 
 
 def _heard(connection: Connection, frame: frames.Pong, now: float) -> None:
-    """Any frame says that the peer lives; this one says nothing else."""
+    """Charge a pong: that the peer lives, any frame says."""
+    connection.hub.charge_idle(connection, now)
 
 
 def _only_back_ends(connection: Connection, sentence: str) -> None:

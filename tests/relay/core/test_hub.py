@@ -263,16 +263,47 @@ def test_above_the_rate_requests_are_refused_until_it_refills(relay: CoreRelay) 
     page.assert_received("error", code="no_such_function")
 
 
-UNCHARGED = ["ping", "pong", "cancel", "result", "progress", "error"]
+IDLE = ["ping", "pong", "cancel", "result", "progress", "error"]  # of nobody's call
 
 
-@pytest.mark.parametrize("kind", UNCHARGED)
-def test_answers_are_never_rate_limited(kind: str) -> None:
-    server = CoreRelay(Limits(rate=1)).alice.backend()
-    for _ in range(100):
-        server.sends(kind, id="1")
-    assert {frame["type"] for frame in server.inbox} <= {"pong"}
+@pytest.mark.parametrize("kind", IDLE)
+def test_frames_that_ask_for_nothing_are_not_answered_above_the_rate_and_then_end_the_connection(kind: str) -> None:
+    relay = CoreRelay(Limits(rate=5))
+    page, neighbour = relay.alice.frontend(), relay.alice.frontend()
+    for _ in range(10 + 5):
+        page.sends(kind, id="1")
+        assert is_open(page)
+    assert len(page.inbox) <= 10
+    page.inbox.clear()
+    page.sends(kind, id="1")
+    page.assert_closed(4429, after=5_000)
+    neighbour.assert_alive()
+
+
+@pytest.mark.parametrize("kind", IDLE)
+def test_frames_that_ask_for_nothing_are_charged_to_the_address_together(kind: str) -> None:
+    alice = CoreRelay(Limits(ip_rate=5)).alice
+    for page in (alice.frontend(), alice.frontend()):
+        for _ in range(5):
+            page.sends(kind, id="1")
+    late = alice.frontend()
+    late.sends("ping")
+    late.assert_silent()
+
+
+def test_answers_to_calls_are_not_charged(alice: Project) -> None:
+    relay = CoreRelay(Limits(rate=5))
+    page, server = relay.alice.frontend(), relay.alice.backend("a:b")
+    for number in range(40):
+        page.calls("a:b", f"c{number}", timeout=100)
+        if number % 2:
+            relay.advances(0.25)  # the call ends, and its answer comes late
+        call = server.assert_received("call")
+        server.sends("result", id=call["id"])
+        server.inbox.clear()
+        relay.advances(0.25)
     assert is_open(server)
+    server.assert_alive()
 
 
 CHARGED: dict[str, dict[str, Any]] = {
