@@ -28,7 +28,19 @@ BASE = Path(__file__).parent.parent
 TWO, TWO_SHARING = "Gluer in two processes", "Gluer in two processes on both cores"
 WEB = [sys.executable, "-m", "gluer_site.embedded.web"]
 NEVER = str(10**9)  # a limit that is checked, and never reached
-LIMITS = ("RATE", "KEY_RATE", "IP_RATE", "KEY_HELLOS", "IP_HELLOS", "KEY_CONNECTIONS", "IP_CONNECTIONS")
+LIMITS = (
+    "RATE",
+    "KEY_RATE",
+    "IP_RATE",
+    "RATE_BYTES",
+    "BACKEND_RATE_BYTES",
+    "KEY_RATE_BYTES",
+    "IP_RATE_BYTES",
+    "KEY_HELLOS",
+    "IP_HELLOS",
+    "KEY_CONNECTIONS",
+    "IP_CONNECTIONS",
+)
 FALLBACK = "The fast edge is not available"
 CONNECTED = "Redis is there"  # says a process that has joined the others
 

@@ -31,6 +31,9 @@ PING_EVERY = {FRONTEND: 25, BACKEND: 10}  # s (GP-3)
 PONG_WITHIN = {FRONTEND: 8, BACKEND: 5}  # s (GP-3)
 
 
+FREE: Final = 16_384  # bytes that the first frames of a connection may cost
+
+
 class State(Enum):
     NEW = "no hello yet"
     KNOWN = "hello is being looked up"
@@ -44,15 +47,19 @@ OPEN: Final = State.OPEN
 CLOSED: Final = State.CLOSED
 
 
+def no_pause(seconds: float) -> None:
+    """Go on reading: nothing that is read here could be left unread."""
+
+
 class Connection(Due):
     """A front end or back end, over WebSocket (`transport` "ws") or for one request over HTTP ("http")."""
 
     __slots__ = (
-        "address", "asked_at", "backlog", "backlog_bytes", "calling", "channels", "close", "connected_at", "cut",
-        "draining", "flood", "header", "heard", "hello", "hub", "id", "ip", "key", "name", "origin", "owes_since",
-        "password_digest", "peer", "ping_sent", "process", "project_id", "public_header", "rate", "sdk", "seats",
-        "send", "serving", "session", "state", "suspect_since", "takes_calls", "tenant", "transport",
-        "unanswered",
+        "address", "asked_at", "backlog", "backlog_bytes", "bytes", "calling", "channels", "close",
+        "connected_at", "credit", "cut", "draining", "flood", "header", "heard", "hello", "hub", "id", "ip",
+        "key", "name", "origin", "owes_since", "password_digest", "pause", "peer", "ping_sent", "process",
+        "project_id", "public_header", "rate", "sdk", "seats", "send", "serving", "session", "state",
+        "suspect_since", "takes_calls", "tenant", "transport", "unanswered",
     )  # fmt: skip
 
     def __init__(
@@ -79,6 +86,9 @@ class Connection(Due):
         self.state = NEW
         self.heard = now
         self.ping_sent = 0.0  # 0: none is unanswered
+        self.pause: Callable[[float], None] = no_pause  # read nothing for so many s; 0: until the loop's next turn
+        self.credit = FREE  # bytes that its next frames may cost before the rates are asked (GP-5E)
+        self.bytes = Rate(limits.rate_bytes)
         self.rate = Rate(limits.rate)
         self.flood = Rate(limits.rate, burst=1.0)  # refused requests; above it the client does not listen (GP-53)
         self.hello: frames.Hello | None = None

@@ -21,6 +21,7 @@ from relay.core.frames import encode
 from relay.core.limits import Limits
 from relay.core.others import Others
 from relay.core.quota import Quota
+from relay.core.rates import Rate
 from relay.core.reading import decode, is_name
 from relay.core.sources import Address, Key
 from relay.core.statistics import Totals
@@ -31,6 +32,9 @@ Call: Final = frames.Call
 Result: Final = frames.Result
 LATE = 0.5  # s; after a longer gap between two ticks this process reads its sockets before it judges (GP-13)
 MOST_ADDRESSES = 100_000  # addresses remembered; idle ones are forgotten each second
+FRAME_COST: Final = 256  # bytes that a frame costs besides its own (GP-5E)
+LEASE: Final = 65_536  # bytes that a connection takes out of the rates at once, and reads in one turn of the loop
+LONGEST_PAUSE = 5.0  # s that a connection may be left unread; the next ping has to be answered in time (GP-3)
 SHORTEST_SESSION = 16  # characters (GP-5)
 CLOSES = {"unauthorized": 4401, "forbidden": 4403, "rate_limited": 4429, "bad_frame": 4400, "relay_unavailable": 1012}
 
@@ -193,6 +197,9 @@ class Hub:
         connection.heard = now
         self.traffic.frames_in += 1
         self.traffic.bytes_in += len(raw)
+        connection.credit -= len(raw) + FRAME_COST
+        if connection.credit < 0:
+            self._take_lease(connection, now)
         if connection.suspect_since:
             self.suspects.heard(connection, now)
         frame: frames.AnyFrame | None = None
@@ -221,6 +228,23 @@ class Hub:
         except Unreadable as unreadable:
             self.close(connection, Closing(4400, unreadable.message), now)
 
+    def _take_lease(self, connection: Connection, now: float) -> None:
+        """Take the bytes of the last and the next frames out of the rates, and leave the rest unread meanwhile (GP-5E).
+
+        A connection that would have to wait too long is closed.
+        """
+        wait = self.pay(connection, LEASE - connection.credit, now)
+        connection.credit = LEASE
+        if wait <= LONGEST_PAUSE:
+            connection.pause(wait)
+        else:
+            self.close(connection, Closing(4429, "Too many bytes.", after=5_000), now)
+
+    def pay(self, connection: Connection, size: int, now: float) -> float:
+        """Take bytes out of the rates of the connection, its key and its address; return the s until all are kept."""
+        wait = max(connection.bytes.pay(now, size), connection.address.bytes.pay(now, size))
+        return wait if connection.key is None else max(wait, connection.key.bytes.pay(now, size))
+
     def expect(self, connection: Connection, cmd: str | None, now: float) -> None:
         """Charge an HTTP request whose body is still to come; `cmd` is the function it names, if it names one.
 
@@ -234,6 +258,13 @@ class Hub:
         except Refused as refused:
             self.totals.refused[refused.code] += 1
             raise
+
+    def expect_bytes(self, connection: Connection, size: int, now: float) -> None:
+        """Charge the body of an HTTP request before it is parsed. Raises Refused `rate_limited` (GP-5E)."""
+        wait = self.pay(connection, size + FRAME_COST, now)
+        if wait:
+            self.totals.refused["rate_limited"] += 1
+            raise Refused("rate_limited", "Too many bytes a second.", retry_after=int(wait * 1000) + 1)
 
     def request(self, connection: Connection, frame: frames.AnyFrame, now: float) -> None:
         """Handle the frame that an HTTP request stands for; `expect` has charged it."""
@@ -387,6 +418,8 @@ class Hub:
         connection.tenant, connection.key = tenant, key
         connection.id, connection.session, connection.peer = admission.connection_id, admission.session, admission.peer
         connection.password_digest = admission.password_digest
+        if connection.peer == BACKEND:
+            connection.bytes = Rate(self.limits.backend_rate_bytes)
         self.totals.connected[connection.peer, connection.transport] += 1
         connection.public_header = Raw(encode(frames.PublicHeader(connection.id, connection.peer)))
         connection.header = Raw(

@@ -10,6 +10,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     timeout: int = 300_000  # ms, the longest deadline of a call; longer ones are cut to it (GP-51)
     in_flight: int = 1_000  # calls of one connection without an outcome
     rate: int = 1_000  # requests a second of one connection (GP-53)
+    rate_bytes: int = 4_194_304  # bytes a second of one front end; each frame costs 256 more than it has (GP-5E)
+    backend_rate_bytes: int = 33_554_432  # the same of one back end
     subscriptions: int = 1_000  # channels of one connection
     functions: int = 1_000  # functions of one back end
     session_connections: int = 16  # connections that share a session (GP-5)
@@ -20,9 +22,11 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     hello_frames: int = 64  # frames a client may send before its `welcome`
     hello_bytes: int = 1_048_576  # bytes of them
     key_rate: int = 20_000  # requests a second of all connections of one key
+    key_rate_bytes: int = 268_435_456  # bytes a second of all connections of one key
     key_hellos: int = 1_000  # new connections a second with one key
     key_connections: int = 50_000  # open connections of one key
     ip_rate: int = 10_000  # requests a second from one address
+    ip_rate_bytes: int = 67_108_864  # bytes a second from one address
     ip_hellos: int = 200  # new connections a second from one address; a company's visitors may share one
     ip_connections: int = 10_000  # open connections from one address
     ip_failures: int = 10  # refused hellos a second from one address: guessing keys is slow

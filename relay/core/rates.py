@@ -1,6 +1,9 @@
 """Rates as a leaky bucket kept as one number (the generic cell rate algorithm, ITU-T I.371)."""
 
 from math import ceil
+from typing import Final
+
+MOST_DEBT: Final = 10.0  # s of a rate that `pay` takes ahead at most
 
 
 class Rate:
@@ -23,6 +26,18 @@ class Rate:
             return False
         self.full_until = full_until
         return True
+
+    def pay(self, now: float, amount: float) -> float:
+        """Take `amount`, however much it is; return the seconds to wait until the rate is kept again, 0 if it is.
+
+        What is taken ahead is forgotten above MOST_DEBT: one huge amount does not close the rate for long.
+        """
+        full_until = self.full_until
+        if full_until < now:
+            full_until = now
+        full_until = min(full_until + amount * self.interval, now + self.burst + MOST_DEBT)
+        self.full_until = full_until
+        return max(0.0, full_until - now - self.burst)
 
     def ready(self, now: float) -> bool:
         """Whether `take` would succeed."""

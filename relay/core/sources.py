@@ -7,16 +7,18 @@ from relay.core.rates import Rate
 class Source:
     """What all connections of one key, or of one address, use together."""
 
-    __slots__ = ("connections", "hellos", "most_connections", "rate")
+    __slots__ = ("bytes", "connections", "hellos", "most_connections", "rate")
 
-    def __init__(self, rate: int, hellos: int, connections: int) -> None:
+    def __init__(self, rate: int, rate_bytes: int, hellos: int, connections: int) -> None:
         self.rate = Rate(rate)
+        self.bytes = Rate(rate_bytes)
         self.hellos = Rate(hellos)
         self.connections = 0  # open ones
         self.most_connections = connections
 
     def idle(self, now: float) -> bool:
-        return not self.connections and self.rate.idle(now) and self.hellos.idle(now)
+        rates = self.rate, self.bytes, self.hellos
+        return not self.connections and all(rate.idle(now) for rate in rates)
 
 
 class Key(Source):
@@ -25,7 +27,7 @@ class Key(Source):
     __slots__ = ("id",)
 
     def __init__(self, key_id: int, limits: Limits) -> None:
-        super().__init__(limits.key_rate, limits.key_hellos, limits.key_connections)
+        super().__init__(limits.key_rate, limits.key_rate_bytes, limits.key_hellos, limits.key_connections)
         self.id = key_id
 
 
@@ -35,7 +37,7 @@ class Address(Source):
     __slots__ = ("failures", "ip")
 
     def __init__(self, ip: str, limits: Limits) -> None:
-        super().__init__(limits.ip_rate, limits.ip_hellos, limits.ip_connections)
+        super().__init__(limits.ip_rate, limits.ip_rate_bytes, limits.ip_hellos, limits.ip_connections)
         self.ip = ip
         self.failures = Rate(limits.ip_failures)
 

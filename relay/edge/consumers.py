@@ -60,6 +60,7 @@ class RelayConsumer(AsyncConsumer):
             limits=hub.limits,
             now=monotonic(),
         )
+        connection.pause = socket.pause
         hub.connect(connection, monotonic())
         if not spoken:
             hub.close(connection, Closing(4400, f"Ask for the WebSocket subprotocol {SUBPROTOCOL}."), monotonic())
@@ -79,6 +80,8 @@ class RelayConsumer(AsyncConsumer):
                     peer.on_binary(message["bytes"])
                 else:
                     peer.on_text(text.encode())
+                if outbox.pause_for:
+                    await asyncio.sleep(outbox.take_pause())
         except asyncio.CancelledError:
             if outbox.closing is None:  # not our own abort
                 raise

@@ -18,7 +18,10 @@ MOST_UNTOLD = 65_536  # bytes that may wait for a socket before it is looked at
 class DirectSocket(Writer):
     """Frames out, gathered by turn and bounded; the other half of the consumer's Connection."""
 
-    __slots__ = ("connections", "frames", "full", "gather", "limits", "link", "over", "receiver", "traffic", "write")
+    __slots__ = (
+        "connections", "frames", "full", "gather", "limits", "link", "over", "paused", "receiver", "traffic",
+        "write",
+    )  # fmt: skip
 
     def __init__(self, link: Link, gather: Gather, limits: Limits, connections: set[Any]) -> None:
         self.link, self.gather, self.limits, self.traffic = link, gather, limits, gather.traffic
@@ -29,6 +32,7 @@ class DirectSocket(Writer):
         self.frames: list[bytes] = []
         self.full = False  # the event loop holds more for this socket than it likes to
         self.over: asyncio.TimerHandle | None = None  # runs while more than `unsent_kept` waits
+        self.paused: asyncio.Handle | None = None  # will read on
 
     def give_to(self, receiver: Receiver) -> None:
         """From now on `receiver` is told what comes."""
@@ -63,8 +67,27 @@ class DirectSocket(Writer):
             if self.full:
                 self._look()
 
+    def pause(self, seconds: float) -> None:
+        """Read nothing for so many seconds, or with 0 until the loop's next turn; the last call counts."""
+        if self.link.closing:
+            return
+        if self.paused is None:
+            self.link.pause_reading()
+        else:
+            self.paused.cancel()
+        loop = self.gather.loop
+        self.paused = loop.call_later(seconds, self.read_on) if seconds else loop.call_soon(self.read_on)
+
+    def read_on(self) -> None:
+        """Read again what the peer sends."""
+        if self.paused is not None:
+            self.paused.cancel()
+            self.paused = None
+            self.link.resume_reading()
+
     def close(self, code: int, reason: str) -> None:
         """Close behind what was sent."""
+        self.read_on()  # or the peer's close would never be read
         self.flush()
         self.link.close(code, reason)
 
@@ -100,8 +123,9 @@ class DirectSocket(Writer):
         """The socket has ended."""
         self.connections.discard(self)
         self.frames = []
-        if self.over is not None:
-            self.over.cancel()
+        for timer in (self.over, self.paused):
+            if timer is not None:
+                timer.cancel()
         receiver, self.receiver = self.receiver, None
         if receiver is not None:
             receiver.on_gone()

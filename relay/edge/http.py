@@ -69,7 +69,9 @@ class BusConsumer(AsyncConsumer):
                 raise Refused("bad_frame", f"Names have 1 to {LONGEST_NAME} characters.")
             hub.admit_request(caller.connection, admission)
             hub.expect(caller.connection, None if verb == "publish" else name, time.monotonic())
-            frame = request_frame(verb, name, exchange, await exchange.body(hub.limits.frame))
+            body = await exchange.body(hub.limits.frame)
+            hub.expect_bytes(caller.connection, len(body), time.monotonic())
+            frame = request_frame(verb, name, exchange, body)
             if verb == "call" and "text/event-stream" in (exchange.header(b"accept") or ""):
                 await caller.listen(frame, until=is_last)
             elif verb == "send":

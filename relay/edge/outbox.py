@@ -14,7 +14,20 @@ ABORT_AFTER = 10.0  # s that a closed socket has to read what is buffered and th
 class Outbox:
     """`send` and `close` return at once; one task at a time writes. `slow` is told once, when too much waits (4430)."""
 
-    __slots__ = ("abort", "closing", "frames", "limits", "loop", "over", "slow", "task", "traffic", "unsent", "write")
+    __slots__ = (
+        "abort",
+        "closing",
+        "frames",
+        "limits",
+        "loop",
+        "over",
+        "pause_for",
+        "slow",
+        "task",
+        "traffic",
+        "unsent",
+        "write",
+    )
 
     def __init__(
         self,
@@ -30,6 +43,7 @@ class Outbox:
         self.unsent = 0  # bytes
         self.over: asyncio.TimerHandle | None = None  # runs while more than `unsent_kept` waits
         self.closing: tuple[int, str] | None = None
+        self.pause_for = 0.0  # s that nothing more is to be received
         self.task: asyncio.Task[None] | None = None
 
     def send(self, frame: bytes) -> None:
@@ -52,6 +66,15 @@ class Outbox:
             self.closing = (code, reason)
             self._begin()
             self.loop.call_later(ABORT_AFTER, self.abort)
+
+    def pause(self, seconds: float) -> None:
+        """Let whoever receives for this socket wait so many seconds before the next message."""
+        self.pause_for = seconds
+
+    def take_pause(self) -> float:
+        """Return the seconds to wait, and forget them."""
+        seconds, self.pause_for = self.pause_for, 0.0
+        return seconds
 
     def end(self) -> None:
         """The socket is gone: nothing more is written."""

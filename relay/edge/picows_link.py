@@ -166,6 +166,14 @@ class Link:
         """Cut the socket, whatever is buffered."""
         self.transport.disconnect(graceful=False)
 
+    def pause_reading(self) -> None:
+        """Leave what the peer sends in the kernel; what was read already is still told."""
+        self.transport.underlying_transport.transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Read again."""
+        self.transport.underlying_transport.transport.resume_reading()
+
     def tell_when_full(self, size: int) -> None:
         """Let `on_writable` be told as soon as more bytes than this wait to be written."""
         self.transport.underlying_transport.transport.set_write_buffer_limits(size)

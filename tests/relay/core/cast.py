@@ -49,6 +49,8 @@ class Peer:
             limits=relay.limits,
             now=relay.now,
         )
+        self.pauses: list[float] = []  # s that the relay left it unread, each time
+        self.connection.pause = self.pauses.append
         relay.peers.append(self)
         relay.hub.connect(self.connection, relay.now)
 

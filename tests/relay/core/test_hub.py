@@ -351,6 +351,56 @@ def test_connections_of_one_key_and_of_one_address_share_a_rate(limits: Limits) 
     pages[0].assert_received("error", code="rate_limited")
 
 
+# --- bytes ------------------------------------------------------------------------------------------------------------
+
+MIB = 1 << 20
+
+
+def sends_bytes(peer: Peer, size: int) -> None:
+    peer.sends("call", id=f"c{len(peer.inbox)}", cmd="a:b", data="x" * size)
+
+
+def test_who_sends_more_bytes_than_its_rate_is_left_unread_until_the_rate_is_kept(alice: Project) -> None:
+    page, neighbour = alice.frontend(), alice.frontend(ip="198.51.100.1")
+    for _ in range(12):
+        sends_bytes(page, MIB - 100)
+    assert page.pauses[:7] == [0.0] * 7  # the burst: each a turn of the loop
+    assert page.pauses[-1] == pytest.approx(1, abs=0.1)  # 4 MiB more than the burst of 8
+    alice.relay.leaps(page.pauses[-1])
+    sends_bytes(page, 10)
+    assert is_open(page)
+    neighbour.assert_alive()
+
+
+def test_small_frames_cost_256_bytes_each(alice: Project) -> None:
+    server = alice.backend()
+    for _ in range(250):
+        server.sends_raw(b'{"type":"send","cmd":"a"}')
+    assert server.pauses == [0.0]  # 250 × (25 + 256) bytes: the first 16 KiB, and one lease
+
+
+@pytest.mark.parametrize("limits", [Limits(key_rate_bytes=MIB), Limits(ip_rate_bytes=MIB)], ids=["key", "address"])
+def test_connections_of_one_key_and_of_one_address_share_a_rate_of_bytes(limits: Limits) -> None:
+    alice = CoreRelay(limits).alice
+    pages = [alice.frontend(), alice.frontend()]
+    for number in range(4):
+        sends_bytes(pages[number % 2], MIB - 500)
+    assert pages[0].pauses[-1] > 0 < pages[1].pauses[-1]
+
+
+def test_a_back_end_may_send_eight_times_as_many_bytes(alice: Project) -> None:
+    server = alice.backend()
+    for _ in range(60):
+        sends_bytes(server, MIB - 500)
+    assert set(server.pauses) == {0.0}
+
+
+def test_who_would_be_left_unread_for_too_long_is_closed() -> None:
+    page = CoreRelay(Limits(rate_bytes=1_000)).alice.frontend()
+    sends_bytes(page, 20_000)
+    page.assert_closed(4429, after=5_000)
+
+
 # --- how many ---------------------------------------------------------------------------------------------------------
 
 

@@ -4,12 +4,15 @@ import asyncio
 import gc
 import json
 import random
+import threading
+import time
 import weakref
 from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import chain
 from typing import Any
 
+import msgspec
 import pytest
 
 from relay.core.limits import Limits
@@ -294,6 +297,24 @@ def test_a_connection_holds_no_task_and_no_scope(node: Node, node_port: int) -> 
         assert (scopes, upgrades) == (0, 0)
         assert node.hub.connections == MANY + 1
     until(lambda: node.hub.connections == 0, "the hub to know")
+
+
+def test_a_flood_of_bytes_waits_in_the_network_and_none_is_lost(node: Node, node_port: int) -> None:
+    rate, size, number, ahead = 10_000_000, 180_000, 150, 2_000_000  # ahead: what one turn of the loop may read
+    node.hub.limits = msgspec.structs.replace(node.limits, rate_bytes=rate)
+    with ExitStack() as stack:
+        (page,) = peers(stack, node_port, 1, node.alice.public_key)
+        began = time.monotonic()
+        flood = [
+            json.dumps({"type": "subscribe", "id": str(n), "channels": ["a"], "ignored": "x" * size}).encode()
+            for n in range(number)
+        ]
+        sender = threading.Thread(target=lambda: page.say(*(frame(TEXT, text) for text in flood)), daemon=True)
+        sender.start()
+        for n in range(number):
+            assert hear(page)["id"] == str(n)
+            assert node.hub.traffic.bytes_in <= rate * (2 + time.monotonic() - began) + ahead
+        sender.join(10)
 
 
 @pytest.mark.interpreted
