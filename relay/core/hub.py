@@ -228,6 +228,18 @@ class Hub:
         except Unreadable as unreadable:
             self.close(connection, Closing(4400, unreadable.message), now)
 
+    def control(self, connection: Connection, fragment: bool, now: float) -> bool:
+        """Charge a frame of WebSocket's own, a ping or a pong, or a `fragment` of a message (GP-53, GP-5E).
+
+        Return whether it is to be handled.
+        """
+        connection.credit -= FRAME_COST
+        if connection.credit < 0:
+            self._take_lease(connection, now)
+        if not fragment:
+            return self.charge_idle(connection, now)
+        return connection.state is not CLOSED
+
     def _take_lease(self, connection: Connection, now: float) -> None:
         """Take the bytes of the last and the next frames out of the rates, and leave the rest unread meanwhile (GP-5E).
 

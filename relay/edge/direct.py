@@ -38,6 +38,7 @@ class DirectSocket(Writer):
         """From now on `receiver` is told what comes."""
         self.receiver, link = receiver, self.link
         link.on_text, link.on_binary, link.on_closed = receiver.on_text, receiver.on_binary, self.gone
+        link.on_control = receiver.on_control
         link.on_writable = self.may_write
         link.tell_when_full(min(self.limits.unsent_kept, MOST_UNTOLD))
 

@@ -18,6 +18,9 @@ class Receiver(Protocol):
     def on_binary(self, data: bytes) -> None:
         """A whole binary message."""
 
+    def on_control(self, fragment: bool) -> bool:
+        """A ping or a pong came, or a part of a message; return whether it is to be handled."""
+
     def on_slow(self) -> None:
         """Too much waits to be read by the peer (GP-5C)."""
 

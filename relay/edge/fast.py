@@ -185,6 +185,7 @@ class FastWebSocketProtocol(asyncio.Protocol):
         most = self.config.ws_max_size
         self.link = link = Link(most)
         link.on_text, link.on_binary = self._text, self._binary
+        link.on_control = handle_control
         link.on_writable, link.on_closed = self._may_write, self._closed
         self.answered = True
         early, self.early = self.early, b""
@@ -246,6 +247,11 @@ class FastWebSocketProtocol(asyncio.Protocol):
         self.messages.clear()
         if self.ended:
             socket.gone(ABNORMAL, "")
+
+
+def handle_control(fragment: bool) -> bool:
+    """Let an ASGI application, which is never told of them, have all its pings answered."""
+    return True
 
 
 def deliver(message: dict[str, Any], receiver: Receiver) -> None:

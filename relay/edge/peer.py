@@ -24,6 +24,9 @@ class Peer:
     def on_binary(self, data: bytes) -> None:
         self.hub.close(self.connection, Closing(4400, "Frames are text, not binary."), monotonic())
 
+    def on_control(self, fragment: bool) -> bool:
+        return self.hub.control(self.connection, fragment, monotonic())
+
     def on_slow(self) -> None:
         self.hub.close(self.connection, Closing(4430), monotonic())
 

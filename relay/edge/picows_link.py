@@ -32,17 +32,20 @@ REQUEST = (  # all that picows asks for; the real one was read and judged before
 NOBODY = asyncio.Protocol()  # uvloop keeps the last protocol that was not buffered: this one, not the upgrade's
 ABNORMAL, NO_CODE = 1006, 1005
 FOREIGN_CODES, MOST_CODE = (0, ABNORMAL), 4999  # of a close: what picows lets pass (RFC 6455, 7.4)
+MOST_BEHIND = 1_000  # frames that are read and dropped behind our close; more than that is a flood, and cut
 
 
 class Link:
     """A socket after its 101: whole messages in, frames out.
 
-    Its four callables, none of which may raise, are its user's: `on_text` (valid UTF-8), `on_binary`, `on_writable`
-    (whether the socket takes more), `on_closed` (the peer's code and reason, once).
+    Its five callables, none of which may raise, are its user's: `on_text` (valid UTF-8), `on_binary`, `on_control` (a
+    ping, a pong or a fragment came: whether it is to be handled), `on_writable` (whether the socket takes more),
+    `on_closed` (the peer's code and reason, once).
     """
 
     on_text: Callable[[bytes], None]
     on_binary: Callable[[bytes], None]
+    on_control: Callable[[bool], bool]
     on_writable: Callable[[bool], None]
     on_closed: Callable[[int, str], None]
 
@@ -52,6 +55,7 @@ class Link:
         self.parts_kind = TEXT
         self.closed_by: tuple[int, str] | None = None  # the peer's close
         self.closing = False  # our close was sent, or is about to be
+        self.behind = 0  # frames that came behind it
         self.timer: asyncio.TimerHandle | None = None
 
     # --- in ----------------------------------------------------------------------------------------------------------
@@ -82,12 +86,19 @@ class Link:
         elif kind == CLOSE:
             self._peer_closes(frame)
         elif self.closing:
-            return  # nothing is read behind our close
-        elif kind == PING:
+            self._drop()
+        elif kind in (TEXT, BINARY, CONTINUATION):
+            if (frame.fin and kind != CONTINUATION) or self.on_control(True):
+                self._fragment(kind, bool(frame.fin), frame.get_payload_as_bytes())
+        elif self.on_control(False) and kind == PING:
             payload = frame.get_payload_as_bytes()
             self.write(bytes((0x8A, len(payload))) + payload)
-        elif kind in (TEXT, BINARY, CONTINUATION):
-            self._fragment(kind, bool(frame.fin), frame.get_payload_as_bytes())
+
+    def _drop(self) -> None:
+        """Drop a frame behind our close; cut a peer that floods instead of closing."""
+        self.behind += 1
+        if self.behind == MOST_BEHIND:
+            self.abort()
 
     def _text(self, text: bytes) -> None:
         if not text.isascii():
@@ -146,6 +157,7 @@ class Link:
         code, reason = self.closed_by or (ABNORMAL, "")
         on_closed = self.on_closed
         self.on_text = self.on_binary = self.write = ignore
+        self.on_control = refuse_control
         self.on_writable, self.on_closed = ignore, ignore_close
         on_closed(code, reason)
 
@@ -177,6 +189,11 @@ class Link:
     def tell_when_full(self, size: int) -> None:
         """Let `on_writable` be told as soon as more bytes than this wait to be written."""
         self.transport.underlying_transport.transport.set_write_buffer_limits(size)
+
+
+def refuse_control(fragment: bool) -> bool:
+    """Nobody is told any more."""
+    return False
 
 
 def ignore(what: object) -> None:

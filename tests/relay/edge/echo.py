@@ -31,6 +31,9 @@ class DirectEcho:
     def on_text(self, text: bytes) -> None:
         self.socket.send(text)
 
+    def on_control(self, fragment: bool) -> bool:
+        return True
+
     def on_binary(self, data: bytes) -> None:
         """The relay sends text only, so the path has no way for binary: behind what was sent, to the link."""
         self.socket.flush()

@@ -25,7 +25,7 @@ from relay.edge.fast import FastWebSocketProtocol
 from relay.edge.framing import USUAL, framed
 from tests.embedded.installation import until
 from tests.relay.core.cast import CoreRelay
-from tests.relay.edge.client import BINARY, TEXT, Client, connected, frame, pattern, request
+from tests.relay.edge.client import BINARY, CONTINUATION, PING, PONG, TEXT, Client, connected, frame, pattern, request
 from tests.relay.edge.server import EdgeServer, in_loop
 
 ROOMY = Limits(unsent=100_000_000, unsent_kept=100_000_000)
@@ -69,6 +69,9 @@ class Taker:
         self.heard.append(text)
         if text == b"echo":
             self.socket.send(text)
+
+    def on_control(self, fragment: bool) -> bool:
+        return True
 
     def on_binary(self, data: bytes) -> None:
         self.heard.append(data)
@@ -297,6 +300,47 @@ def test_a_connection_holds_no_task_and_no_scope(node: Node, node_port: int) -> 
         assert (scopes, upgrades) == (0, 0)
         assert node.hub.connections == MANY + 1
     until(lambda: node.hub.connections == 0, "the hub to know")
+
+
+@pytest.mark.parametrize("welcomed", [True, False], ids=["welcomed", "before the hello"])
+@pytest.mark.parametrize("kind", [PING, PONG], ids=["pings", "pongs"])
+def test_a_flood_of_pings_ends_the_connection(node: Node, node_port: int, kind: int, welcomed: bool) -> None:
+    node.hub.limits = msgspec.structs.replace(node.limits, rate=5)
+    with ExitStack() as stack:
+        path, spoken = "/aliceproject", "gluer.v1.json"
+        client = stack.enter_context(connected(node_port, path, Sec_WebSocket_Protocol=spoken))
+        if welcomed:
+            say(client, "hello", key=node.alice.public_key)
+            assert hear(client)["type"] == "welcome"
+        client.say(*[frame(kind, b"?")] * 16)
+        for _ in range(10 if kind == PING else 0):  # the burst; above it none is answered
+            client.assert_heard(PONG, b"?")
+        assert hear(client) | {"message": ""} == {
+            "type": "bye", "code": "rate_limited", "reconnect": True, "after": 5_000, "message": "",
+        }  # fmt: skip
+        client.assert_closed(4429)
+
+
+def test_who_floods_behind_our_close_is_cut(node: Node, node_port: int) -> None:
+    with ExitStack() as stack:
+        (page,) = peers(stack, node_port, 1, node.alice.public_key)
+        page.say(frame(BINARY, b"?"))
+
+        def flood() -> None:
+            for _ in range(10_000):
+                page.say(frame(TEXT, b"{}") * 100)
+
+        with pytest.raises(OSError, match="reset|Broken pipe"):
+            flood()
+
+
+def test_a_flood_of_fragments_waits_in_the_network(node: Node, node_port: int) -> None:
+    node.hub.limits = msgspec.structs.replace(node.limits, rate_bytes=100_000)
+    with ExitStack() as stack:
+        (page,) = peers(stack, node_port, 1, node.alice.public_key)
+        page.say(frame(TEXT, b"[", last=False), *[frame(CONTINUATION, b"", last=False)] * 700)
+        (connection,) = node.alice.tenant.connections
+        until(lambda: connection.bytes.full_until > time.monotonic() + 1, "the fragments to be charged")
 
 
 def test_a_flood_of_bytes_waits_in_the_network_and_none_is_lost(node: Node, node_port: int) -> None:

@@ -46,6 +46,9 @@ class Writer:
         self.socket.send(text)
         self.socket.flush()
 
+    def on_control(self, fragment: bool) -> bool:
+        return True
+
     def on_binary(self, data: bytes) -> None: ...
 
     def on_slow(self) -> None: ...
