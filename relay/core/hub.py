@@ -34,6 +34,7 @@ LATE = 0.5  # s; after a longer gap between two ticks this process reads its soc
 MOST_ADDRESSES = 100_000  # addresses remembered; idle ones are forgotten each second
 FRAME_COST: Final = 256  # bytes that a frame costs besides its own (GP-5E)
 LEASE: Final = 65_536  # bytes that a connection takes out of the rates at once, and reads in one turn of the loop
+BARRED = 5.0  # s that an address may open no connection after a flood (GP-53)
 LONGEST_PAUSE = 5.0  # s that a connection may be left unread; the next ping has to be answered in time (GP-3)
 SHORTEST_SESSION = 16  # characters (GP-5)
 CLOSES = {"unauthorized": 4401, "forbidden": 4403, "rate_limited": 4429, "bad_frame": 4400, "relay_unavailable": 1012}
@@ -96,6 +97,11 @@ class Hub:
             address = self.addresses.setdefault(ip, Address(ip, self.limits))
         return address
 
+    def is_barred(self, source: str, now: float) -> bool:
+        """Whether this address (address.source_of) may open no connection now, since one of it has flooded."""
+        address = self.addresses.get(source)
+        return address is not None and now < address.barred_until
+
     def connect(self, connection: Connection, now: float) -> None:
         """A new socket; its hello has to come in time (GP-2)."""
         self.connections += 1
@@ -105,6 +111,9 @@ class Hub:
             self.close(connection, Closing(4429, "Too many connections from this address.", after=10_000), now)
             return
         if connection.transport == "ws":
+            if now < connection.address.barred_until:
+                self.close(connection, Closing(4429, after=5_000), now)
+                return
             self.deadlines.set(connection, now + self.limits.hello_seconds)
 
     def admit(self, connection: Connection, admission: Admission, now: float) -> None:
@@ -250,7 +259,7 @@ class Hub:
         if wait <= LONGEST_PAUSE:
             connection.pause(wait)
         else:
-            self.close(connection, Closing(4429, "Too many bytes.", after=5_000), now)
+            self._bar(connection, "Too many bytes.", now)
 
     def pay(self, connection: Connection, size: int, now: float) -> float:
         """Take bytes out of the rates of the connection, its key and its address; return the s until all are kept."""
@@ -312,8 +321,13 @@ class Hub:
         """Close a connection that stays far above its rate; return whether it is still open (GP-53)."""
         if connection.flood.take(now):
             return True
-        self.close(connection, Closing(4429, after=5_000), now)
+        self._bar(connection, "", now)
         return False
+
+    def _bar(self, connection: Connection, message: str, now: float) -> None:
+        """Close a connection that floods, and let its address open none for a while (GP-53)."""
+        connection.address.barred_until = now + BARRED
+        self.close(connection, Closing(4429, message, after=int(BARRED * 1000)), now)
 
     def _answer_refused(
         self, connection: Connection, frame: frames.AnyFrame | None, refused: Refused, now: float

@@ -34,12 +34,13 @@ class Key(Source):
 class Address(Source):
     """An IP address, or an IPv6 network of 64 bits."""
 
-    __slots__ = ("failures", "ip")
+    __slots__ = ("barred_until", "failures", "ip")
 
     def __init__(self, ip: str, limits: Limits) -> None:
         super().__init__(limits.ip_rate, limits.ip_rate_bytes, limits.ip_hellos, limits.ip_connections)
         self.ip = ip
         self.failures = Rate(limits.ip_failures)
+        self.barred_until = 0.0  # no new connection until then, since one was closed for its flood
 
     def idle(self, now: float) -> bool:
-        return super().idle(now) and self.failures.idle(now)
+        return super().idle(now) and self.failures.idle(now) and now >= self.barred_until

@@ -333,6 +333,19 @@ def test_who_goes_on_far_above_the_rate_is_closed(kind: str, fields: dict[str, A
     neighbour.assert_alive()
 
 
+def test_an_address_that_flooded_opens_no_connection_for_five_seconds() -> None:
+    relay = CoreRelay(Limits(rate=5))
+    neighbour = relay.alice.frontend()
+    flooder = relay.alice.frontend()
+    for _ in range(16):
+        flooder.sends("pong")
+    relay.alice.peer().assert_closed(4429, after=5_000)
+    neighbour.assert_alive()
+    relay.alice.frontend(ip="198.51.100.1")
+    relay.advances(5.05)
+    relay.alice.frontend()
+
+
 def test_who_keeps_to_the_rate_is_never_refused() -> None:
     relay = CoreRelay(Limits(rate=20))
     page = relay.alice.frontend()
