@@ -22,6 +22,7 @@ from relay.core.connection import FRONTEND, OPEN
 from relay.core.deadlines import Due
 from relay.core.errors import OUTCOMES, Refused, cut
 from relay.core.functions import Function, Seat
+from relay.core.held import Held
 from relay.core.repeats import Repeat, Repeats, with_id
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ CallOut: Final = frames.CallOut
 ResultOut: Final = frames.ResultOut
 DEFAULT_TIMEOUT: Final = 30_000  # ms
 MOST_WAITING: Final = 1_000  # calls that wait for one function (GP-53)
-MOST_WAITING_BYTES: Final = 16_777_216  # bytes of data that wait in one project (GP-16)
 NOT_TAKEN: Final = "not_taken"  # between processes: handed to nobody there; the error's data is the call's
 FROM_CALLEE = frozenset({"app_error", "rejected", "invalid_arguments"})  # any other code becomes app_error (GP-5A)
 NO_SUCH_FUNCTION = 'No back end has registered "{}". Check the name, and that its back end is connected.'
@@ -135,7 +135,7 @@ class Calls:
         self.suspects, self.statistics, self.durations = tenant.suspects, tenant.statistics, tenant.hub.totals.calls
         self.running: dict[str, Call] = {}
         self.handed = 0  # hand-overs ever made; numbers them
-        self.waiting_bytes = 0
+        self.held = Held(limits.project_waiting_bytes, tenant.hub.waiting)  # data of calls that wait or may run again
         self.repeats = Repeats()
 
     # --- from callers ------------------------------------------------------------------------------------------------
@@ -276,7 +276,7 @@ class Calls:
         elif repeat.outcome is not None:
             caller.send(encode(with_id(repeat.outcome, call.caller_id)))
         else:
-            call.repeat, call.state = repeat, FOLLOWING
+            call.repeat, call.state, call.data = repeat, FOLLOWING, frames.NULL
             repeat.followers[call] = None
             caller.calling[call.caller_id] = call
             self.deadlines.set(call, call.deadline)
@@ -300,15 +300,19 @@ class Calls:
         function = call.function
         assert function is not None
         seat = self._seat(call, function)
-        if seat is not None:
-            self._run(call, seat.connection, seat, now)
-        elif function.is_cut:
+        if seat is not None and not (function.idempotent and call.pinned is None):
+            self._run(call, seat.connection, seat, now)  # and its data is forgotten
+        elif seat is None and function.is_cut:
             self.fail(call, "relay_unavailable", now)
-        elif len(function.waiting) >= MOST_WAITING or self.waiting_bytes + len(call.data) > MOST_WAITING_BYTES:
+        elif not self.held.fits(len(call.data)):
+            self.fail(call, otherwise, now)
+        elif seat is not None:
+            self._run(call, seat.connection, seat, now)
+        elif len(function.waiting) >= MOST_WAITING:
             self.fail(call, otherwise, now)
         else:
             function.waiting[call] = None
-            self.waiting_bytes += len(call.data)
+            self.held.add(len(call.data))
             self._wait(call, QUEUED if function.is_online else HELD, now)
 
     def _seat(self, call: Call, function: Function) -> Seat | None:
@@ -346,6 +350,8 @@ class Calls:
         callee.send(encode(CallOut(id=call.id, cmd=call.cmd, data=call.data, timeout=left, header=call.header)))
         if call.function is None or call.pinned is not None or not call.function.idempotent:
             call.data, call.repeatable = frames.NULL, False
+        else:
+            self.held.add(len(call.data))
 
     def settle(self, function: Function, now: float) -> None:
         """Something changed for this function: whoever waits for it goes on, or waits for what is now missing."""
@@ -445,8 +451,8 @@ class Calls:
         elif function is None:
             self.fail(call, "no_such_function", now, NO_SUCH_FUNCTION.format(call.cmd))
         else:
-            call.function, call.data, call.repeatable = function, data, True
             self._leave_callee(call)
+            call.function, call.data, call.repeatable = function, data, True
             self._place(call, now, "server_busy")
 
     def _unasked(self, callee: Connection, call_id: str, now: float) -> None:
@@ -578,12 +584,14 @@ class Calls:
             self.suspects.owes_nothing(callee)
         if call.seat is not None:
             call.seat.in_flight -= 1
+        if call.repeatable:
+            self.held.add(-len(call.data))
         call.callee = call.seat = None
 
     def _leave_function(self, call: Call) -> None:
         assert call.function is not None
         del call.function.waiting[call]
-        self.waiting_bytes -= len(call.data)
+        self.held.add(-len(call.data))
 
     def _leave_caller(self, call: Call, name: str, now: float) -> None:
         """Its caller has an outcome of this name, and the call goes on."""

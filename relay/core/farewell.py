@@ -83,7 +83,7 @@ class Farewell:
         """The servers have left the rotation, nobody can call any more, and no call is in flight."""
         if self.retired_at is None or not self._has_no_callers():
             return False
-        if any(tenant.calls.running or tenant.calls.waiting_bytes for tenant in self.hub.tenants.values()):
+        if any(tenant.calls.running or tenant.calls.held.bytes for tenant in self.hub.tenants.values()):
             return False
         return not self.hub.connections or now - self.retired_at >= UNDER_WAY
 

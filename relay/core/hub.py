@@ -18,6 +18,7 @@ from relay.core.connection import BACKEND, CLOSED, KNOWN, NEW, OPEN, PING_EVERY,
 from relay.core.deadlines import Deadlines
 from relay.core.errors import OUTCOMES, Closing, Refused, Unreadable
 from relay.core.frames import encode
+from relay.core.held import Held
 from relay.core.limits import Limits
 from relay.core.others import Others
 from relay.core.quota import Quota
@@ -81,6 +82,7 @@ class Hub:
         self.suspects = Suspects(self)
         self.others = Others()  # alone, until a backplane joins
         self.wall = 0.0  # the time of day at the last tick, epoch s
+        self.waiting = Held(limits.waiting_bytes)
         self.tenants: dict[str, Tenant] = {}
         self.quotas: dict[int, Quota] = {}
         self.addresses: dict[str, Address] = {}

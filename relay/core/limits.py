@@ -15,6 +15,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     subscriptions: int = 1_000  # channels of one connection
     functions: int = 1_000  # functions of one back end
     session_connections: int = 16  # connections that share a session (GP-5)
+    project_waiting_bytes: int = 67_108_864  # bytes of data of a project's calls that wait, or may run again (GP-16)
+    waiting_bytes: int = 536_870_912  # the same of all projects of this process
     unsent: int = 8_388_608  # bytes that wait for one slow reader before it is closed with 4430
     unsent_kept: int = 1_048_576  # bytes that may wait for longer than `unsent_seconds`
     unsent_seconds: int = 5  # s

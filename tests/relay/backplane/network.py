@@ -11,16 +11,20 @@ from collections import deque
 
 from relay.backplane.mesh import Mesh
 from relay.core.connection import Connection
+from relay.core.limits import Limits
 from tests.relay.core.cast import TICK, CoreRelay, Peer, Project, is_open
 
 ADD = "calculator:add"
+
+
+ANY_BYTES = Limits(rate_bytes=10**9, ip_rate_bytes=10**9)  # a peer may send as much at once as a test wants
 
 
 class Node:
     """One process."""
 
     def __init__(self, network: Network, name: str) -> None:
-        self.relay = CoreRelay(name=name)
+        self.relay = CoreRelay(ANY_BYTES, name=name)
         self.relay.now = network.now
         self.relay.hub.tick(self.relay.now, self.relay.wall)
         self.mesh = Mesh(self.relay.hub, name, network.now, lambda: None)
@@ -42,7 +46,7 @@ class Node:
         """No call is left in any table, and nothing waits to be said or answered."""
         for tenant in self.relay.hub.tenants.values():
             assert not tenant.calls.running
-            assert not tenant.calls.waiting_bytes
+            assert not tenant.calls.held.bytes
             for function in tenant.functions.by_name.values():
                 assert not function.waiting
                 assert not any(seat.in_flight for seat in function.seats.values())

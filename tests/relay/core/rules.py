@@ -69,7 +69,9 @@ def assert_waiting(tenant: Tenant) -> None:
             assert not any(seat.takes(False) for seat in function.seats.values())
         state = State.QUEUED if function.is_online else State.HELD
         assert all(call.state is state and call.function is function for call in function.waiting)
-    assert tenant.calls.waiting_bytes == sum(len(call.data) for f in functions for call in f.waiting)
+    waiting = [call for function in functions for call in function.waiting]
+    may_run_again = [call for call in tenant.calls.running.values() if call.repeatable]
+    assert tenant.calls.held.bytes == sum(len(call.data) for call in waiting + may_run_again)
 
 
 def assert_repeats(tenant: Tenant) -> None:

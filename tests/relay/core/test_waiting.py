@@ -1,8 +1,10 @@
 """Calls that wait: for a server with room (GP-15), or for one to come back (GP-16)."""
 
+from collections.abc import Callable
+
 import pytest
 
-from relay.core.calls import MOST_WAITING, MOST_WAITING_BYTES
+from relay.core.calls import MOST_WAITING
 from relay.core.functions import REMEMBERED
 from relay.core.limits import Limits
 from tests.relay.core.cast import CoreRelay, Peer, Project
@@ -33,7 +35,7 @@ def known(project: Project) -> None:
 
 
 def assert_nothing_waits(project: Project) -> None:
-    assert project.tenant.calls.waiting_bytes == 0
+    assert project.tenant.calls.held.bytes == 0
     assert not any(function.waiting for function in project.tenant.functions.by_name.values())
 
 
@@ -192,24 +194,59 @@ def test_the_queue_is_each_function_s_own() -> None:
     page.assert_silent()
 
 
-def test_what_waits_in_a_project_is_at_most_16_mebibytes(alice: Project, charlie: Project, page: Peer) -> None:
-    server, data = narrow(alice), "x" * 1_000_000
-    fits = MOST_WAITING_BYTES // (len(data) + 2)
-    for number in range(1 + fits):
+MIB = 1 << 20
+PROJECT_BOUND = Limits(project_waiting_bytes=4 * MIB)
+PROCESS_BOUND = Limits(waiting_bytes=4 * MIB)
+
+
+def waits_for_one_server(project: Project) -> Peer:
+    """A server with room for one call, which is there."""
+    server = narrow(project)
+    project.frontend().calls("a:b", "first")
+    server.assert_received("call")
+    return server
+
+
+def runs_again(project: Project) -> Peer:
+    """A server of an idempotent function."""
+    server = project.backend()
+    server.offers("a:b", idempotent=True)
+    return server
+
+
+@pytest.mark.parametrize("serve", [waits_for_one_server, runs_again])
+@pytest.mark.parametrize("limits", [PROJECT_BOUND, PROCESS_BOUND], ids=["project", "process"])
+def test_data_that_waits_or_may_be_handed_over_again_is_bounded(
+    serve: Callable[[Project], Peer], limits: Limits
+) -> None:
+    relay = CoreRelay(limits)
+    page, data = relay.alice.frontend(), "x" * 1_000_000
+    server = serve(relay.alice)
+    for number in range(4):
         page.calls("a:b", f"c{number}", data=data)
     page.assert_silent()
     page.calls("a:b", "too much", data=data)
     page.assert_received("error", id="too much", code="server_busy")
     page.calls("a:b", "small", data=1)
-    stranger = charlie.frontend()
-    known(charlie)
-    stranger.calls("a:b", data=data)
-    stranger.assert_silent()
     page.assert_silent()
-    server.answers()
-    page.assert_received("result", id="c0")
-    page.calls("a:b", "fits again", data=data)
-    page.assert_silent()
+    known(relay.charlie)
+    stranger = relay.charlie.frontend()
+    stranger.calls("a:b", "x", data=data)
+    if limits is PROJECT_BOUND:
+        stranger.assert_silent()
+    else:
+        stranger.assert_received("error", code="server_busy")
+    page.leaves()
+    server.leaves()
+    relay.advances(6)
+    assert relay.hub.waiting.bytes == relay.alice.tenant.calls.held.bytes == 0
+
+
+def test_who_follows_a_call_with_its_idempotency_key_holds_no_data(alice: Project, page: Peer) -> None:
+    runs_again(alice)
+    for number in range(100):
+        page.calls("a:b", f"c{number}", data="x" * 1_000_000, idempotency_key="k")
+    assert alice.tenant.calls.held.bytes < 2_000_000
 
 
 def test_who_waits_is_gone_from_the_queue_when_cancelled_or_lost(alice: Project, server: Peer) -> None:
