@@ -39,6 +39,7 @@ LIMITS = (
     "KEY_HELLOS",
     "IP_HELLOS",
     "KEY_CONNECTIONS",
+    "PROJECT_CONNECTIONS",
     "IP_CONNECTIONS",
 )
 FALLBACK = "The fast edge is not available"

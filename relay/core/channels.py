@@ -2,34 +2,42 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import UNSET
 
 from relay.core import frames
 from relay.core.errors import Refused
+from relay.core.held import Held
 from relay.core.reading import is_name
 
 if TYPE_CHECKING:
     from relay.core.connection import Connection
 
 RESERVED = "$gluer"
+SUBSCRIPTION_COST: Final = 256  # bytes that a subscription takes besides its name
 
 
 class Channels:
     """Who subscribes to what. A message starts after the previous one's fan-out has ended (GP-20)."""
 
-    def __init__(self, most_per_connection: int) -> None:
+    def __init__(self, most_per_connection: int, held: Held) -> None:
         self.by_name: dict[str, dict[Connection, None]] = {}
         self.most_per_connection = most_per_connection
+        self.held = held  # bytes of all subscriptions
 
     def subscribe(self, connection: Connection, frame: frames.Subscribe) -> dict[str, Any]:
         """All or nothing; the answer's data by channel. Raises Refused."""
         for channel in frame.channels:
             check_name(channel)
-        if len(connection.channels.keys() | set(frame.channels)) > self.most_per_connection:
+        new = set(frame.channels) - connection.channels.keys()
+        if len(connection.channels) + len(new) > self.most_per_connection:
             raise Refused("rate_limited", f"At most {self.most_per_connection} subscriptions per connection.")
-        for channel in frame.channels:
+        cost = sum(map(cost_of, new))
+        if not self.held.fits(cost):
+            raise Refused("rate_limited", "This project has too many subscriptions; unsubscribe from some.")
+        self.held.add(cost)
+        for channel in new:
             self.by_name.setdefault(channel, {})[connection] = None
             connection.channels[channel] = None
         since = {} if frame.since is UNSET else frame.since
@@ -40,6 +48,7 @@ class Channels:
         for channel in channels:
             if channel in connection.channels:
                 del connection.channels[channel]
+                self.held.add(-cost_of(channel))
                 del self.by_name[channel][connection]
                 if not self.by_name[channel]:
                     del self.by_name[channel]
@@ -63,6 +72,11 @@ class Channels:
             if subscriber is not excluded:
                 subscriber.send(out)
         return len(subscribers) - 1
+
+
+def cost_of(channel: str) -> int:
+    """The bytes that one subscription to this channel is counted with."""
+    return len(channel.encode()) + SUBSCRIPTION_COST
 
 
 def check_name(channel: str) -> None:

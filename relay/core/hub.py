@@ -83,6 +83,7 @@ class Hub:
         self.others = Others()  # alone, until a backplane joins
         self.wall = 0.0  # the time of day at the last tick, epoch s
         self.waiting = Held(limits.waiting_bytes)
+        self.subscriptions = Held(limits.subscription_bytes)
         self.tenants: dict[str, Tenant] = {}
         self.quotas: dict[int, Quota] = {}
         self.addresses: dict[str, Address] = {}

@@ -14,6 +14,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     backend_rate_bytes: int = 33_554_432  # the same of one back end
     subscriptions: int = 1_000  # channels of one connection
     functions: int = 1_000  # functions of one back end
+    project_connections: int = 50_000  # open connections of one project
+    project_subscription_bytes: int = 67_108_864  # of a project's subscriptions; each costs its name and 256
+    subscription_bytes: int = 536_870_912  # the same of all projects of this process
     session_connections: int = 16  # connections that share a session (GP-5)
     project_waiting_bytes: int = 67_108_864  # bytes of data of a project's calls that wait, or may run again (GP-16)
     waiting_bytes: int = 536_870_912  # the same of all projects of this process

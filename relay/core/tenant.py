@@ -17,6 +17,7 @@ from relay.core.connection import BACKEND, FRONTEND, Connection
 from relay.core.errors import Refused
 from relay.core.frames import encode
 from relay.core.functions import Function, Functions
+from relay.core.held import Held
 from relay.core.quota import Quota
 from relay.core.sources import Key
 from relay.core.statistics import Statistics
@@ -48,7 +49,8 @@ class Tenant:
         self.keys: dict[int, Key] = {}
         self.functions = Functions(hub.limits.functions)
         self.calls = Calls(self)
-        self.channels = Channels(hub.limits.subscriptions)
+        held = Held(hub.limits.project_subscription_bytes, hub.subscriptions)
+        self.channels = Channels(hub.limits.subscriptions, held)
         self.requests = 0  # counted and not yet sealed into a batch (GP-40)
         self.handlers: dict[type, Handler] = {
             frames.Call: Handler(True, self.calls.call),
@@ -71,7 +73,9 @@ class Tenant:
     # --- who is here -------------------------------------------------------------------------------------------------
 
     def enter(self, connection: Connection) -> None:
-        """Let a peer in. Raises Refused when its session is full."""
+        """Let a peer in. Raises Refused when its session or the project is full."""
+        if len(self.connections) >= self.limits.project_connections:
+            raise Refused("rate_limited", "Too many connections of this project.", retry_after=1_000)
         session = self.sessions.get(connection.session, [])
         if len(session) >= self.limits.session_connections:
             raise Refused("rate_limited", f"At most {self.limits.session_connections} connections share a session.")

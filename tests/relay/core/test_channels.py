@@ -147,3 +147,28 @@ def test_every_publish_that_is_applied_counts_as_one_request(
     speaker.sends("publish", channel="nobody hears it")
     speaker.sends("publish", channel="$gluer")
     assert relay.hub.take_counts() == {(alice.workspace_id, alice.id): 2}
+
+
+# --- how many ---------------------------------------------------------------------------------------------------------
+
+PROJECT_BOUND = Limits(project_subscription_bytes=4_000)
+PROCESS_BOUND = Limits(subscription_bytes=4_000)
+
+
+@pytest.mark.parametrize("limits", [PROJECT_BOUND, PROCESS_BOUND], ids=["project", "process"])
+def test_subscriptions_of_a_project_and_of_a_process_are_bounded(limits: Limits) -> None:
+    relay = CoreRelay(limits)
+    pages = [relay.alice.frontend() for _ in range(11)]
+    for page in pages[:10]:
+        page.subscribes("n" * 128)
+    pages[10].sends("subscribe", id="s", channels=["n" * 128])
+    pages[10].assert_received("error", id="s", code="rate_limited")
+    stranger = relay.charlie.frontend()
+    stranger.sends("subscribe", id="s", channels=["n" * 128])
+    stranger.assert_received("result" if limits is PROJECT_BOUND else "error", id="s")
+    pages[0].subscribes("n" * 128)  # again: it costs nothing
+    pages[0].leaves()
+    pages[10].subscribes("n" * 128)
+    for peer in (*pages, stranger):
+        peer.leaves()
+    assert relay.hub.subscriptions.bytes == 0

@@ -438,6 +438,17 @@ def test_too_many_connections_of_a_key_are_refused() -> None:
     alice.frontend()
 
 
+def test_too_many_connections_of_a_project_are_refused() -> None:
+    relay = CoreRelay(Limits(project_connections=2))
+    first, _ = relay.alice.frontend(), relay.alice.backend()
+    refused = relay.alice.peer()
+    refused.says_hello(relay.alice.private_key)
+    refused.assert_closed(4429, after=1_000)
+    relay.charlie.frontend()
+    first.leaves()
+    relay.alice.frontend()
+
+
 def test_too_many_connections_of_a_session_are_refused() -> None:
     relay = CoreRelay(Limits(session_connections=2))
     first, _ = relay.alice.frontend(session=SESSION), relay.alice.frontend(session=SESSION)
