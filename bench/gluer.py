@@ -40,6 +40,8 @@ LIMITS = (
     "IP_HELLOS",
     "KEY_CONNECTIONS",
     "PROJECT_CONNECTIONS",
+    "PROJECT_DELIVERIES",
+    "PROJECT_DELIVERY_BYTES",
     "IP_CONNECTIONS",
 )
 FALLBACK = "The fast edge is not available"

@@ -184,7 +184,7 @@ class Mesh(Others):
         self.echoed = now
         for entry in batch.entries:
             if isinstance(entry, Published):
-                self.questions.count(self.id, entry.asked, self._deliver(entry))
+                self.questions.count(self.id, entry.asked, self._deliver(entry, now))
             elif isinstance(entry, Beat):
                 self.lag = now - self.beaten
         if not self.connected:
@@ -224,7 +224,7 @@ class Mesh(Others):
         elif isinstance(entry, FromPeer):
             self._from_peer(process, entry, now)
         elif isinstance(entry, Published):
-            receivers = self._deliver(entry)
+            receivers = self._deliver(entry, now)
             if entry.asked:
                 self.put(process.outgoing, Receivers(entry.asked, receivers))
         elif isinstance(entry, Receivers):
@@ -297,7 +297,7 @@ class Mesh(Others):
                 process.taking[call.callee.id] = call.callee.takes_calls = process.complete = False
             tenant.calls.relayed_error(call.callee, frame, now)
 
-    def _deliver(self, entry: Published) -> int:
+    def _deliver(self, entry: Published, now: float) -> int:
         """To the subscribers of this process; how many there are."""
         tenant = self.hub.tenants.get(entry.project)
         if tenant is None:
@@ -305,6 +305,7 @@ class Mesh(Others):
         excluded = tenant.by_id.get(entry.excluded) if entry.excluded else None
         receivers = tenant.channels.deliver(entry.channel, entry.frame, excluded)
         self.hub.totals.delivered += receivers
+        tenant.delivered(receivers, len(entry.frame), now)
         return receivers
 
     def _undelivered(self, outgoing: Outgoing, entries: list[AnyEntry], now: float) -> None:

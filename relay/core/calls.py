@@ -398,11 +398,15 @@ class Calls:
             self._end(call, "result", out, raw, now)
 
     def progress(self, callee: Connection, frame: frames.Progress, now: float) -> None:
-        """Pass progress on, to all who wait for this call."""
+        """Pass progress on, to all who wait for this call. Raises Refused above the project's rate of deliveries."""
         call = self._answered(callee, frame.id, now)
         if call is None:
             return
-        for waiting in (call,) if call.repeat is None else (call, *call.repeat.followers):
+        waits = (call,) if call.repeat is None else (call, *call.repeat.followers)
+        if not callee.process:
+            self.tenant.check_deliveries(now)
+        self.tenant.delivered(len(waits), len(frame.data), now)
+        for waiting in waits:
             if waiting.caller is not None:
                 waiting.caller.send(encode(frames.ProgressOut(id=waiting.caller_id, data=frame.data)))
 

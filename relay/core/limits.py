@@ -15,6 +15,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     subscriptions: int = 1_000  # channels of one connection
     functions: int = 1_000  # functions of one back end
     project_connections: int = 50_000  # open connections of one project
+    project_deliveries: int = 200_000  # messages and progress a second that reach the peers of one project (GP-22)
+    project_delivery_bytes: int = 268_435_456  # bytes a second of them
     project_subscription_bytes: int = 67_108_864  # of a project's subscriptions; each costs its name and 256
     subscription_bytes: int = 536_870_912  # the same of all projects of this process
     session_connections: int = 16  # connections that share a session (GP-5)

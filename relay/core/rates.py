@@ -43,6 +43,10 @@ class Rate:
         """Whether `take` would succeed."""
         return max(self.full_until, now) + self.interval - now <= self.burst
 
+    def is_over(self, now: float) -> bool:
+        """Whether more was paid than the burst allows."""
+        return self.full_until - now > self.burst
+
     def wait(self, now: float) -> int:
         """Milliseconds until one can be taken again, at least 1."""
         return max(1, ceil((self.full_until + self.interval - now - self.burst) * 1000))

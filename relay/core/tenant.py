@@ -19,6 +19,7 @@ from relay.core.frames import encode
 from relay.core.functions import Function, Functions
 from relay.core.held import Held
 from relay.core.quota import Quota
+from relay.core.rates import Rate
 from relay.core.sources import Key
 from relay.core.statistics import Statistics
 
@@ -51,6 +52,8 @@ class Tenant:
         self.calls = Calls(self)
         held = Held(hub.limits.project_subscription_bytes, hub.subscriptions)
         self.channels = Channels(hub.limits.subscriptions, held)
+        self.deliveries = Rate(hub.limits.project_deliveries)
+        self.delivery_bytes = Rate(hub.limits.project_delivery_bytes)
         self.requests = 0  # counted and not yet sealed into a batch (GP-40)
         self.handlers: dict[type, Handler] = {
             frames.Call: Handler(True, self.calls.call),
@@ -147,6 +150,17 @@ class Tenant:
         if quota.recorded + quota.unrecorded >= quota.limit:
             raise quota.refusal(self.hub.wall)
 
+    def check_deliveries(self, now: float) -> None:
+        """Raises Refused `rate_limited` while more is delivered in this project than may be (GP-22)."""
+        for rate in (self.deliveries, self.delivery_bytes):
+            if rate.is_over(now):
+                raise Refused("rate_limited", "Too much is delivered in this project.", retry_after=rate.wait(now))
+
+    def delivered(self, receivers: int, size: int, now: float) -> None:
+        """Charge a frame of `size` bytes that was sent to so many peers."""
+        self.deliveries.pay(now, receivers)
+        self.delivery_bytes.pay(now, receivers * size)
+
     def count(self) -> None:
         """One request (GP-40)."""
         self.requests += 1
@@ -194,6 +208,7 @@ class Tenant:
     def publish(self, connection: Connection, frame: frames.Publish, now: float) -> None:
         """A back end sends a message to a channel's subscribers."""
         _only_back_ends(connection, "Front ends may not publish in this project; publish from a back end.")
+        self.check_deliveries(now)
         self.check_quota()
         if self.hub.others.publish(self, connection, frame, now):
             self.hub.totals.published += 1
@@ -202,6 +217,7 @@ class Tenant:
         receivers = self.channels.publish(connection, frame)
         self.hub.totals.published += 1
         self.hub.totals.delivered += receivers
+        self.delivered(receivers, len(frame.data), now)
         self.count()
         if frame.id is not UNSET:
             answer(connection, frame.id, Raw(b'{"receivers":%d}' % receivers))

@@ -149,6 +149,33 @@ def test_every_publish_that_is_applied_counts_as_one_request(
     assert relay.hub.take_counts() == {(alice.workspace_id, alice.id): 2}
 
 
+# --- how much ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "limits", [Limits(project_deliveries=10), Limits(project_delivery_bytes=10_000)], ids=["messages", "bytes"]
+)
+@pytest.mark.parametrize("kind", ["publish", "progress"])
+def test_what_is_delivered_in_a_project_has_a_rate(limits: Limits, kind: str) -> None:
+    relay = CoreRelay(limits)
+    speaker, page = relay.alice.backend("a:b"), relay.alice.frontend()
+    page.subscribes("news")
+    page.calls("a:b", "c1")
+    call = speaker.assert_received("call")
+    frame = {"channel": "news"} if kind == "publish" else {"id": call["id"]}
+    for _ in range(40):
+        speaker.sends(kind, **frame, data="x" * 998)
+    assert 20 <= len(page.inbox) <= 22  # the burst, and the one that went over it
+    refused = speaker.assert_received("notice", code="rate_limited")
+    page.inbox.clear()
+    relay.leaps(refused["retry_after"] / 1000)
+    speaker.sends(kind, **frame, data=1)
+    page.receives()
+    stranger, listener = relay.charlie.backend(), relay.charlie.frontend()
+    listener.subscribes("news")
+    publishes(stranger, "news", 1, receivers=1)
+
+
 # --- how many ---------------------------------------------------------------------------------------------------------
 
 PROJECT_BOUND = Limits(project_subscription_bytes=4_000)
