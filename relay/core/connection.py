@@ -51,13 +51,17 @@ def no_pause(seconds: float) -> None:
     """Go on reading: nothing that is read here could be left unread."""
 
 
+def is_in() -> None:
+    """Do nothing: all that the peer sends is read from the beginning."""
+
+
 class Connection(Due):
     """A front end or back end, over WebSocket (`transport` "ws") or for one request over HTTP ("http")."""
 
     __slots__ = (
         "address", "asked_at", "backlog", "backlog_bytes", "bytes", "calling", "channels", "close",
         "connected_at", "credit", "cut", "draining", "flood", "header", "heard", "hello", "hub", "id", "ip",
-        "key", "name", "origin", "owes_since", "password_digest", "pause", "peer", "ping_sent", "process",
+        "key", "let_in", "name", "origin", "owes_since", "password_digest", "pause", "peer", "ping_sent", "process",
         "project_id", "public_header", "rate", "sdk", "seats", "send", "serving", "session", "state",
         "suspect_since", "takes_calls", "tenant", "transport", "unanswered",
     )  # fmt: skip
@@ -87,6 +91,7 @@ class Connection(Due):
         self.heard = now
         self.ping_sent = 0.0  # 0: none is unanswered
         self.pause: Callable[[float], None] = no_pause  # read nothing for so many s; 0: until the loop's next turn
+        self.let_in: Callable[[], None] = is_in  # read frames of any size, from the welcome on
         self.credit = FREE  # bytes that its next frames may cost before the rates are asked (GP-5E)
         self.bytes = Rate(limits.rate_bytes)
         self.rate = Rate(limits.rate)

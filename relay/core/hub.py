@@ -129,6 +129,7 @@ class Hub:
         except Refused as refused:
             self.refuse(connection, refused, now)
             return
+        connection.let_in()
         connection.send(encode(self._welcome(connection)))
         if connection.peer == BACKEND:
             self.others.changed(connection)
@@ -388,7 +389,9 @@ class Hub:
 
     def _before_welcome(self, connection: Connection, raw: bytes, now: float) -> None:
         """The hello, or what was sent behind it. Raises Refused or Unreadable."""
-        if connection.state is KNOWN:
+        if len(raw) > self.limits.hello_bytes:
+            self.close(connection, Closing(4413), now)
+        elif connection.state is KNOWN:
             connection.backlog.append(raw)
             connection.backlog_bytes += len(raw)
             if len(connection.backlog) > self.limits.hello_frames or connection.backlog_bytes > self.limits.hello_bytes:

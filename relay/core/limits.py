@@ -27,7 +27,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     unsent_seconds: int = 5  # s
     hello_seconds: int = 10  # s until the first frame must have come (GP-2)
     hello_frames: int = 64  # frames a client may send before its `welcome`
-    hello_bytes: int = 1_048_576  # bytes of them
+    hello_bytes: int = 32_768  # bytes of them, and of all that a client sends before (GP-2)
     key_rate: int = 20_000  # requests a second of all connections of one key
     key_rate_bytes: int = 268_435_456  # bytes a second of all connections of one key
     key_hellos: int = 1_000  # new connections a second with one key

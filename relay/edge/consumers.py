@@ -39,9 +39,16 @@ class RelayConsumer(AsyncConsumer):
         await send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL if spoken else None})
         take = scope.get("extensions", {}).get(EXTENSION)
         if take is not None:
-            take(lambda socket: self.peer(scope, spoken, socket))
+            take(lambda socket: self.direct_peer(scope, spoken, socket))
         else:
             await self.loop(scope, spoken, receive, send)
+
+    def direct_peer(self, scope: dict[str, Any], spoken: bool, socket: "DirectSocket") -> Peer:
+        """The hub's view of a socket on the direct path, which is read in full only once it is welcomed (GP-2)."""
+        peer = self.peer(scope, spoken, socket)
+        peer.connection.let_in = socket.link.let_in
+        socket.link.hold(self.relay.hub.limits.hello_bytes, peer.on_too_early)
+        return peer
 
     def peer(self, scope: dict[str, Any], spoken: bool, socket: "DirectSocket | Outbox") -> Peer:
         """The hub's view of this socket, connected."""

@@ -27,6 +27,9 @@ class Peer:
     def on_control(self, fragment: bool) -> bool:
         return self.hub.control(self.connection, fragment, monotonic())
 
+    def on_too_early(self) -> None:
+        self.hub.close(self.connection, Closing(4413), monotonic())
+
     def on_slow(self) -> None:
         self.hub.close(self.connection, Closing(4430), monotonic())
 

@@ -14,6 +14,7 @@ from mypy_extensions import mypyc_attr
 from picows import WSListener, WSMsgType, WSUpgradeResponse, WSUpgradeResponseWithListener
 from picows.picows import WSProtocol  # type: ignore[attr-defined]  # not exported, so its stub does not know it
 
+from relay.edge.gate import Gate
 from relay.edge.wire import Wire
 
 READ_BUFFER = 2048  # bytes per idle connection; picows takes no less, and doubles it as needed
@@ -57,6 +58,7 @@ class Link:
         self.closing = False  # our close was sent, or is about to be
         self.behind = 0  # frames that came behind it
         self.timer: asyncio.TimerHandle | None = None
+        self.protocol: Any = None  # picows', while a gate stands before it
 
     # --- in ----------------------------------------------------------------------------------------------------------
 
@@ -158,6 +160,7 @@ class Link:
         on_closed = self.on_closed
         self.on_text = self.on_binary = self.write = ignore
         self.on_control = refuse_control
+        self.protocol = None
         self.on_writable, self.on_closed = ignore, ignore_close
         on_closed(code, reason)
 
@@ -177,6 +180,18 @@ class Link:
     def abort(self) -> None:
         """Cut the socket, whatever is buffered."""
         self.transport.disconnect(graceful=False)
+
+    def hold(self, most: int, too_much: Callable[[], None]) -> None:
+        """Read at most so many bytes until `let_in`; `too_much` is told once when there are more."""
+        if not self.closing:
+            gate = Gate(self.protocol, most, too_much, self.abort)
+            self.transport.underlying_transport.transport.set_protocol(gate)
+
+    def let_in(self) -> None:
+        """Read from now on whatever picows takes."""
+        protocol, self.protocol = self.protocol, None
+        if protocol is not None and not self.closing:
+            self.transport.underlying_transport.transport.set_protocol(protocol)
 
     def pause_reading(self) -> None:
         """Leave what the peer sends in the kernel; what was read already is still told."""
@@ -242,7 +257,7 @@ def take_over(
 
     listener = Listener(link)
     wire = Wire(transport, listener)
-    protocol = make_protocol(upgrade, wire, most)
+    link.protocol = protocol = make_protocol(upgrade, wire, most)
     protocol.connection_made(wire)
     transport.set_protocol(NOBODY)
     transport.set_protocol(protocol)

@@ -321,6 +321,31 @@ def test_a_flood_of_pings_ends_the_connection(node: Node, node_port: int, kind: 
         client.assert_closed(4429)
 
 
+EARLY = {
+    "a frame": [frame(TEXT, b"x" * 40_000)],
+    "a frame that does not end": [frame(TEXT, b"x" * 180_000)[:40_000]],
+    "fragments": [frame(TEXT, b"x" * 10_000, last=False), *[frame(CONTINUATION, b"x" * 10_000, last=False)] * 3],
+    "frames behind the hello": [frame(TEXT, b'{"type":"hello","key":"slow"}'), *[frame(TEXT, b"x" * 10_000)] * 4],
+}
+
+
+@pytest.mark.parametrize("pieces", EARLY.values(), ids=EARLY)
+def test_a_socket_that_is_not_welcomed_is_read_for_32_kib_only(node: Node, node_port: int, pieces: list[bytes]) -> None:
+    node.slow_directory = True
+    with connected(node_port, "/aliceproject", Sec_WebSocket_Protocol="gluer.v1.json") as client:
+        client.say(*pieces)
+        assert hear(client)["code"] == "payload_too_large"
+        client.assert_closed(4413)
+    assert node.hub.traffic.bytes_in <= 32_768
+
+
+def test_a_socket_that_is_welcomed_is_read_in_full(node: Node, node_port: int) -> None:
+    with ExitStack() as stack:
+        (page,) = peers(stack, node_port, 1, node.alice.public_key)
+        say(page, "subscribe", id="1", channels=["a"], ignored="x" * 150_000)
+        assert hear(page)["id"] == "1"
+
+
 def test_who_floods_behind_our_close_is_cut(node: Node, node_port: int) -> None:
     with ExitStack() as stack:
         (page,) = peers(stack, node_port, 1, node.alice.public_key)
