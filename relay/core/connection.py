@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from relay.core.limits import Limits
     from relay.core.sources import Address, Key
     from relay.core.tenant import Tenant
+    from relay.core.unsent import Unsent
 
 FRONTEND, BACKEND = "frontend", "backend"
 PING_EVERY = {FRONTEND: 25, BACKEND: 10}  # s (GP-3)
@@ -119,6 +120,10 @@ class Connection(Due):
     def expire(self, now: float) -> None:
         """Its deadline came: no hello, a ping to send, or no pong."""
         self.hub.connection_due(self, now)
+
+    def unsent(self) -> Unsent:
+        """Where what waits for this peer is counted."""
+        return self.hub.unsent if self.tenant is None else self.tenant.unsent
 
     def notice(self, code: str, message: str, about: str | None = None) -> None:
         """A complaint that is no request's outcome."""

@@ -28,6 +28,7 @@ from relay.core.sources import Address, Key
 from relay.core.statistics import Totals
 from relay.core.suspects import Suspects
 from relay.core.tenant import Tenant
+from relay.core.unsent import Unsent
 
 Call: Final = frames.Call
 Result: Final = frames.Result
@@ -82,8 +83,9 @@ class Hub:
         self.suspects = Suspects(self)
         self.others = Others()  # alone, until a backplane joins
         self.wall = 0.0  # the time of day at the last tick, epoch s
-        self.waiting = Held(limits.waiting_bytes)
-        self.subscriptions = Held(limits.subscription_bytes)
+        self.waiting = Held(limits.process_waiting_bytes)
+        self.subscriptions = Held(limits.process_subscription_bytes)
+        self.unsent = Unsent(limits.process_unsent)
         self.tenants: dict[str, Tenant] = {}
         self.quotas: dict[int, Quota] = {}
         self.addresses: dict[str, Address] = {}

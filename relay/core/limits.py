@@ -18,13 +18,15 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     project_deliveries: int = 200_000  # messages and progress a second that reach the peers of one project (GP-22)
     project_delivery_bytes: int = 268_435_456  # bytes a second of them
     project_subscription_bytes: int = 67_108_864  # of a project's subscriptions; each costs its name and 256
-    subscription_bytes: int = 536_870_912  # the same of all projects of this process
+    process_subscription_bytes: int = 536_870_912  # the same of all projects of this process
     session_connections: int = 16  # connections that share a session (GP-5)
     project_waiting_bytes: int = 67_108_864  # bytes of data of a project's calls that wait, or may run again (GP-16)
-    waiting_bytes: int = 536_870_912  # the same of all projects of this process
+    process_waiting_bytes: int = 536_870_912  # the same of all projects of this process
     unsent: int = 8_388_608  # bytes that wait for one slow reader before it is closed with 4430
     unsent_kept: int = 1_048_576  # bytes that may wait for longer than `unsent_seconds`
     unsent_seconds: int = 5  # s
+    project_unsent: int = 134_217_728  # bytes that wait for all slow readers of a project; the slowest are cut
+    process_unsent: int = 536_870_912  # the same of all projects of this process
     hello_seconds: int = 10  # s until the first frame must have come (GP-2)
     hello_frames: int = 64  # frames a client may send before its `welcome`
     hello_bytes: int = 32_768  # bytes of them, and of all that a client sends before (GP-2)

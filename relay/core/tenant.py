@@ -22,6 +22,7 @@ from relay.core.quota import Quota
 from relay.core.rates import Rate
 from relay.core.sources import Key
 from relay.core.statistics import Statistics
+from relay.core.unsent import Unsent
 
 if TYPE_CHECKING:
     from relay.core.hub import Hub
@@ -52,6 +53,7 @@ class Tenant:
         self.calls = Calls(self)
         held = Held(hub.limits.project_subscription_bytes, hub.subscriptions)
         self.channels = Channels(hub.limits.subscriptions, held)
+        self.unsent = Unsent(hub.limits.project_unsent, hub.unsent)
         self.deliveries = Rate(hub.limits.project_deliveries)
         self.delivery_bytes = Rate(hub.limits.project_delivery_bytes)
         self.requests = 0  # counted and not yet sealed into a batch (GP-40)

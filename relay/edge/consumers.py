@@ -68,6 +68,7 @@ class RelayConsumer(AsyncConsumer):
             now=monotonic(),
         )
         connection.pause = socket.pause
+        socket.unsent = connection.unsent
         hub.connect(connection, monotonic())
         if not spoken:
             hub.close(connection, Closing(4400, f"Ask for the WebSocket subprotocol {SUBPROTOCOL}."), monotonic())

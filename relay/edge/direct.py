@@ -7,20 +7,22 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from relay.core.limits import Limits
+from relay.core.unsent import Backlog, Unsent
 from relay.edge.extension import Receiver
 from relay.edge.framing import framed
 from relay.edge.gather import Gather, Writer
 from relay.edge.picows_link import Link
 
-MOST_UNTOLD = 65_536  # bytes that may wait for a socket before it is looked at
+MOST_UNTOLD = 16_384  # bytes that may wait for a socket before it is looked at
+MOST_JOINED = 16_384  # bytes of frames that are joined in one write; larger ones would be copied for each socket
 
 
 class DirectSocket(Writer):
     """Frames out, gathered by turn and bounded; the other half of the consumer's Connection."""
 
     __slots__ = (
-        "connections", "frames", "full", "gather", "limits", "link", "over", "paused", "receiver", "traffic",
-        "write",
+        "backlog", "connections", "frames", "full", "gather", "limits", "link", "over", "paused", "receiver", "traffic",
+        "unsent", "write",
     )  # fmt: skip
 
     def __init__(self, link: Link, gather: Gather, limits: Limits, connections: set[Any]) -> None:
@@ -30,6 +32,8 @@ class DirectSocket(Writer):
         self.receiver: Receiver | None = None
         self.write: Callable[[bytes], None] = link.write
         self.frames: list[bytes] = []
+        self.unsent: Callable[[], Unsent] | None = None  # where what waits for the peer is counted
+        self.backlog: Backlog | None = None  # what was written while `full`
         self.full = False  # the event loop holds more for this socket than it likes to
         self.over: asyncio.TimerHandle | None = None  # runs while more than `unsent_kept` waits
         self.paused: asyncio.Handle | None = None  # will read on
@@ -60,12 +64,18 @@ class DirectSocket(Writer):
         frames = self.frames
         if frames:
             self.frames = []
-            self._write(frames[0] if len(frames) == 1 else b"".join(frames))
+            data = frames[0] if len(frames) == 1 else b"".join(frames)
+            if len(data) <= MOST_JOINED and not self.full:
+                self._write(data)
+            else:
+                for frame in frames:
+                    self._write(frame)
 
     def _write(self, data: bytes) -> None:
         if not self.link.closing:
             self.write(data)
             if self.full:
+                self._hold(data)
                 self._look()
 
     def pause(self, seconds: float) -> None:
@@ -99,6 +109,28 @@ class DirectSocket(Writer):
     def may_write(self, writable: bool) -> None:
         """The event loop holds little for this socket, or much."""
         self.full = not writable
+        if writable:
+            self._let_go()
+
+    def _hold(self, data: bytes) -> None:
+        """Count what waits for the peer, and have those cut that are slowest when it is too much."""
+        if self.backlog is None:
+            if self.unsent is None:
+                return
+            self.backlog = Backlog(self.unsent(), self.cut)
+        self.backlog.add(data, self.link.waiting())
+        if self.backlog.unsent.is_too_much():
+            self.gather.loop.call_soon(self.backlog.unsent.relieve)  # never from inside a fan-out
+
+    def _let_go(self) -> None:
+        backlog, self.backlog = self.backlog, None
+        if backlog is not None:
+            backlog.end()
+
+    def cut(self) -> None:
+        """End the connection at once, with all that waits for it."""
+        self.slow()
+        self.link.abort()
 
     def _look(self) -> None:
         """See what waits for the peer to read."""
@@ -124,6 +156,7 @@ class DirectSocket(Writer):
         """The socket has ended."""
         self.connections.discard(self)
         self.frames = []
+        self._let_go()
         for timer in (self.over, self.paused):
             if timer is not None:
                 timer.cancel()

@@ -164,6 +164,7 @@ class Caller:
             abort=stream.end,
         )
         self.outbox.traffic = self.relay.hub.traffic
+        self.outbox.unsent = self.connection.unsent
         self.until = until
         await stream.begin()
         if first is not None:

@@ -196,7 +196,7 @@ def test_the_queue_is_each_function_s_own() -> None:
 
 MIB = 1 << 20
 PROJECT_BOUND = Limits(project_waiting_bytes=4 * MIB)
-PROCESS_BOUND = Limits(waiting_bytes=4 * MIB)
+PROCESS_BOUND = Limits(process_waiting_bytes=4 * MIB)
 
 
 def waits_for_one_server(project: Project) -> Peer:

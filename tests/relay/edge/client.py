@@ -150,9 +150,11 @@ class Client:
 
 
 @contextmanager
-def connected(port: int, path: str = "/echo", tls: ssl.SSLContext | None = None, **headers: str) -> Iterator[Client]:
+def connected(
+    port: int, path: str = "/echo", tls: ssl.SSLContext | None = None, receive_buffer: int = 0, **headers: str
+) -> Iterator[Client]:
     """A client behind its 101."""
-    client = Client(port, tls)
+    client = Client(port, tls, receive_buffer)
     try:
         client.upgrade(path, b"", **headers)
         yield client

@@ -386,6 +386,52 @@ def test_a_flood_of_bytes_waits_in_the_network_and_none_is_lost(node: Node, node
         sender.join(10)
 
 
+def subscribed(stack: ExitStack, node: Node, port: int, number: int, receive_buffer: int = 0) -> list[Client]:
+    """Front ends of Alice's project that subscribe to "news"."""
+    made = []
+    for _ in range(number):
+        client = stack.enter_context(
+            connected(port, "/aliceproject", receive_buffer=receive_buffer, Sec_WebSocket_Protocol="gluer.v1.json")
+        )
+        say(client, "hello", key=node.alice.public_key)
+        assert hear(client)["type"] == "welcome"
+        say(client, "subscribe", id="1", channels=["news"])
+        assert hear(client)["type"] == "result"
+        made.append(client)
+    return made
+
+
+def test_slow_subscribers_share_what_waits_for_them_and_the_slowest_are_cut(node: Node, node_port: int) -> None:
+    node.hub.limits = msgspec.structs.replace(node.limits, project_unsent=5_000_000)
+    news = "x" * 180_000
+    with ExitStack() as stack:
+        (speaker,) = peers(stack, node_port, 1, node.alice.private_key)
+        slow = subscribed(stack, node, node_port, 20, receive_buffer=4_096)
+        (quick,) = subscribed(stack, node, node_port, 1)
+
+        def publish() -> None:
+            say(speaker, "publish", channel="news", data=news)
+            assert hear(quick)["data"] == news
+
+        def slow_ones() -> int:
+            return in_loop(node.loop, lambda: len(node.hub.unsent.backlogs))  # type: ignore[no-any-return]
+
+        def waiting() -> tuple[int, int]:
+            frames = {id(frame) for backlog in node.hub.unsent.backlogs for frame in backlog.frames}
+            return node.hub.unsent.bytes, len(frames)
+
+        while slow_ones() < len(slow):  # the kernel takes the first ones
+            publish()
+        size, frames = in_loop(node.loop, waiting)
+        assert size < (frames + 1) * len(news)
+        while slow_ones() == len(slow):
+            publish()
+        assert in_loop(node.loop, waiting)[0] <= 5_000_000
+        publish()
+        assert node.hub.totals.closes[4430] >= 1
+    until(lambda: node.hub.unsent.bytes == 0, "all to be let go")
+
+
 @pytest.mark.interpreted
 def test_a_fan_out_is_framed_once(node: Node, node_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[bytes] = []
