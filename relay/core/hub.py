@@ -35,7 +35,8 @@ Result: Final = frames.Result
 LATE = 0.5  # s; after a longer gap between two ticks this process reads its sockets before it judges (GP-13)
 MOST_ADDRESSES = 100_000  # addresses remembered; idle ones are forgotten each second
 FRAME_COST: Final = 256  # bytes that a frame costs besides its own (GP-5E)
-LEASE: Final = 65_536  # bytes that a connection takes out of the rates at once, and reads in one turn of the loop
+LEASE: Final = 262_144  # bytes that a connection takes out of the rates at once
+QUICK: Final = 0.002  # s; a connection that used up a lease sooner lets others have the loop's next turn
 BARRED = 5.0  # s that an address may open no connection after a flood (GP-53)
 LONGEST_PAUSE = 5.0  # s that a connection may be left unread; the next ping has to be answered in time (GP-3)
 SHORTEST_SESSION = 16  # characters (GP-5)
@@ -261,11 +262,12 @@ class Hub:
         A connection that would have to wait too long is closed.
         """
         wait = self.pay(connection, LEASE - connection.credit, now)
-        connection.credit = LEASE
-        if wait <= LONGEST_PAUSE:
-            connection.pause(wait)
-        else:
+        was_quick = now - connection.leased_at < QUICK
+        connection.credit, connection.leased_at = LEASE, now
+        if wait > LONGEST_PAUSE:
             self._bar(connection, "Too many bytes.", now)
+        elif wait or was_quick:
+            connection.pause(wait)
 
     def pay(self, connection: Connection, size: int, now: float) -> float:
         """Take bytes out of the rates of the connection, its key and its address; return the s until all are kept."""

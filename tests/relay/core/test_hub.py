@@ -385,11 +385,15 @@ def test_who_sends_more_bytes_than_its_rate_is_left_unread_until_the_rate_is_kep
     neighbour.assert_alive()
 
 
-def test_small_frames_cost_256_bytes_each(alice: Project) -> None:
-    server = alice.backend()
-    for _ in range(250):
-        server.sends_raw(b'{"type":"send","cmd":"a"}')
-    assert server.pauses == [0.0]  # 250 × (25 + 256) bytes: the first 16 KiB, and one lease
+def test_small_frames_cost_256_bytes_each_and_a_flood_of_them_waits_for_the_next_turn(alice: Project) -> None:
+    flooder, steady = alice.backend(), alice.backend()
+    for _ in range(900):
+        flooder.sends_raw(b'{"type":"send","cmd":"a"}')
+    assert flooder.pauses == [0.0]  # 900 × (25 + 256) bytes: the first 16 KiB, and one lease of 256 KiB
+    for _ in range(1_000):
+        steady.sends_raw(b'{"type":"send","cmd":"a"}')
+        alice.relay.leaps(0.0001)
+    assert steady.pauses == []
 
 
 @pytest.mark.parametrize("limits", [Limits(key_rate_bytes=MIB), Limits(ip_rate_bytes=MIB)], ids=["key", "address"])
