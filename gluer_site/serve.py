@@ -29,14 +29,14 @@ def serve(listening: socket.socket, *, drains: bool) -> None:
     """Serve until a signal comes. `drains`: another process can take over, so peers move there first."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gluer_site.settings")
     from gluer_site import settings
-    from gluer_site.asgi import application, relay
+    from gluer_site.asgi import application, proxies, relay
     from relay.edge.server import Server, websocket_protocol
 
     config = uvicorn.Config(
         application,
         loop="uvloop",
         http="httptools",
-        ws=websocket_protocol(settings.LIMITS),
+        ws=websocket_protocol(relay, proxies),
         ws_max_size=2 * settings.LIMITS.frame,  # what lies between is read and refused by name (GP-30)
         ws_ping_interval=None,  # the relay pings in its own protocol (GP-3)
         ws_per_message_deflate=False,  # costs more memory and time than it saves on small frames

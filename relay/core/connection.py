@@ -62,9 +62,9 @@ class Connection(Due):
     __slots__ = (
         "address", "asked_at", "backlog", "backlog_bytes", "bytes", "calling", "channels", "close",
         "connected_at", "credit", "cut", "draining", "flood", "header", "heard", "hello", "hub", "id", "ip",
-        "key", "leased_at", "let_in", "name", "origin", "owes_since", "password_digest", "pause", "peer", "ping_sent", "process",
-        "project_id", "public_header", "rate", "sdk", "seats", "send", "serving", "session", "state",
-        "suspect_since", "takes_calls", "tenant", "transport", "unanswered",
+        "key", "leased_at", "let_in", "name", "origin", "owes_since", "password_digest", "pause", "peer",
+        "ping_sent", "process", "project_id", "public_header", "rate", "sdk", "seats", "send", "serving",
+        "session", "state", "suspect_since", "takes_calls", "tenant", "transport", "unanswered",
     )  # fmt: skip
 
     def __init__(

@@ -24,7 +24,7 @@ from relay.core.others import Others
 from relay.core.quota import Quota
 from relay.core.rates import Rate
 from relay.core.reading import decode, is_name
-from relay.core.sources import Address, Key
+from relay.core.sources import Address, Key, share_of
 from relay.core.statistics import Totals
 from relay.core.suspects import Suspects
 from relay.core.tenant import Tenant
@@ -103,10 +103,10 @@ class Hub:
             address = self.addresses.setdefault(ip, Address(ip, self.limits))
         return address
 
-    def is_barred(self, source: str, now: float) -> bool:
+    def is_barred(self, source: str, origin: str | None, now: float) -> bool:
         """Whether this address (address.source_of) may open no connection now, since one of it has flooded."""
         address = self.addresses.get(source)
-        return address is not None and now < address.barred_until
+        return address is not None and address.is_barred(origin, now)
 
     def connect(self, connection: Connection, now: float) -> None:
         """A new socket; its hello has to come in time (GP-2)."""
@@ -117,7 +117,7 @@ class Hub:
             self.close(connection, Closing(4429, "Too many connections from this address.", after=10_000), now)
             return
         if connection.transport == "ws":
-            if now < connection.address.barred_until:
+            if connection.address.is_barred(connection.origin, now):
                 self.close(connection, Closing(4429, after=5_000), now)
                 return
             self.deadlines.set(connection, now + self.limits.hello_seconds)
@@ -333,8 +333,8 @@ class Hub:
         return False
 
     def _bar(self, connection: Connection, message: str, now: float) -> None:
-        """Close a connection that floods, and let its address open none for a while (GP-53)."""
-        connection.address.barred_until = now + BARRED
+        """Close a connection that floods, and let its share of the address open none for a while (GP-53)."""
+        connection.address.barred[share_of(connection.origin)] = now + BARRED
         self.close(connection, Closing(4429, message, after=int(BARRED * 1000)), now)
 
     def _answer_refused(

@@ -3,6 +3,16 @@
 from relay.core.limits import Limits
 from relay.core.rates import Rate
 
+SHARES = 16  # of an address, for the pages of all origins; programs have one of their own
+
+
+def share_of(origin: str | None) -> int:
+    """The share of an address that a page's origin belongs to, or a program (None).
+
+    What a page makes its visitors' browsers do is held against its share only, not against others at their address.
+    """
+    return SHARES if origin is None else hash(origin) % SHARES
+
 
 class Source:
     """What all connections of one key, or of one address, use together."""
@@ -34,13 +44,17 @@ class Key(Source):
 class Address(Source):
     """An IP address, or an IPv6 network of 64 bits."""
 
-    __slots__ = ("barred_until", "failures", "ip")
+    __slots__ = ("barred", "failures", "ip")
 
     def __init__(self, ip: str, limits: Limits) -> None:
         super().__init__(limits.ip_rate, limits.ip_rate_bytes, limits.ip_hellos, limits.ip_connections)
         self.ip = ip
         self.failures = Rate(limits.ip_failures)
-        self.barred_until = 0.0  # no new connection until then, since one was closed for its flood
+        self.barred: dict[int, float] = {}  # until when a share of it opens no connection, since one has flooded
 
     def idle(self, now: float) -> bool:
-        return super().idle(now) and self.failures.idle(now) and now >= self.barred_until
+        return super().idle(now) and self.failures.idle(now) and not any(until > now for until in self.barred.values())
+
+    def is_barred(self, origin: str | None, now: float) -> bool:
+        """Whether pages of this origin, or programs (None), may open no connection from here now."""
+        return bool(self.barred) and self.barred.get(share_of(origin), 0.0) > now

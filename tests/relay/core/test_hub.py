@@ -333,17 +333,31 @@ def test_who_goes_on_far_above_the_rate_is_closed(kind: str, fields: dict[str, A
     neighbour.assert_alive()
 
 
+def floods(peer: Peer) -> None:
+    for _ in range(16):
+        peer.sends("pong")
+
+
 def test_an_address_that_flooded_opens_no_connection_for_five_seconds() -> None:
     relay = CoreRelay(Limits(rate=5))
     neighbour = relay.alice.frontend()
-    flooder = relay.alice.frontend()
-    for _ in range(16):
-        flooder.sends("pong")
+    floods(relay.alice.frontend())
     relay.alice.peer().assert_closed(4429, after=5_000)
     neighbour.assert_alive()
     relay.alice.frontend(ip="198.51.100.1")
     relay.advances(5.05)
     relay.alice.frontend()
+
+
+def test_a_page_that_floods_from_its_visitors_browsers_bars_its_own_origin_only() -> None:
+    relay = CoreRelay(Limits(rate=5))
+    evil = "https://evil.example"
+    floods(relay.alice.frontend(origin=evil))
+    relay.alice.peer(origin=evil).assert_closed(4429, after=5_000)
+    relay.alice.frontend()
+    origins = [f"https://{number}.example" for number in range(100)]
+    barred = [relay.alice.peer(origin=origin).closed for origin in origins]
+    assert barred.count(None) > 50  # one of sixteen shares
 
 
 def test_who_keeps_to_the_rate_is_never_refused() -> None:
