@@ -157,6 +157,7 @@ class DirectSocket(Writer):
         self.connections.discard(self)
         self.frames = []
         self._let_go()
+        self.unsent = None  # it leads to the connection, and back to here
         for timer in (self.over, self.paused):
             if timer is not None:
                 timer.cancel()
