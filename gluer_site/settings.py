@@ -98,7 +98,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "gluer_site.redis_away.RedisAway",
+    "gluer_site.unavailable.Unavailable",
 ]
 ROOT_URLCONF = "gluer_site.urls"
 ASGI_APPLICATION = "gluer_site.asgi.application"
@@ -193,10 +193,7 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
-PASSWORD_HASHERS = [
-    "django.contrib.auth.hashers.Argon2PasswordHasher",
-    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
-]
+PASSWORD_HASHERS = ["accounts.hashing.BoundedArgon2"]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/ctx"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
