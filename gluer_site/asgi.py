@@ -18,6 +18,7 @@ from django.urls import re_path
 
 from gluer_site.health import Readiness, alive, database_check, redis_check
 from gluer_site.lifespan import Lifespan
+from gluer_site.page_threads import PageThreads
 from gluer_site.requests import Answers, Requests
 from gluer_site.scrape import Scrape
 from relay.edge.address import TrustedProxies
@@ -35,6 +36,7 @@ if settings.REDIS_URL:
     checks["redis"] = redis_check(settings.REDIS_URL)
 answers = Answers()
 living: Any = alive
+pages: Any = PageThreads(site)
 ready: Any = Readiness(relay, checks)
 metrics: Any = Scrape([RelayCollector(relay), answers], checks, proxies, settings.METRICS_TOKEN)
 http = URLRouter(
@@ -44,7 +46,7 @@ http = URLRouter(
         re_path(r"^healthz$", living),
         re_path(r"^readyz$", ready),
         re_path(r"^metrics$", metrics),
-        re_path("", site),
+        re_path("", pages),
     ]
 )
 
