@@ -1,11 +1,18 @@
 """What Gluer changes in allauth."""
 
+from ipaddress import IPv6Address, ip_address
+from typing import Any
+
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core.internal import ratelimit
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.forms import BaseForm
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
+from accounts import devices
 from accounts.models import User
+
+APP = "allauth.account"  # whose ACCOUNT_RATE_LIMITS are counted
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -16,3 +23,67 @@ class AccountAdapter(DefaultAccountAdapter):
         if isinstance(user, User):
             user.name = form.cleaned_data["name"]
         return super().save_user(request, user, form, commit)
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        """The address that attempts are counted by; an IPv4 address that came in as IPv6 is itself again."""
+        found = super().get_client_ip(request)
+        ip = ip_address(found)
+        return str(ip.ipv4_mapped) if isinstance(ip, IPv6Address) and ip.ipv4_mapped else found
+
+    # --- log-ins -----------------------------------------------------------------------------------------------------
+
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        """Count an attempt to log in; `authenticate` takes the failure back when the password is right.
+
+        A device that its owner has used before is counted by itself, all others by their addresses.
+        Raises ValidationError when there were too many.
+        """
+        email = credentials.get("email", "").lower()
+        owner = devices.owner(request, email)
+        failures: list[ratelimit.SingleRateLimitUsage] = []
+        if owner:
+            self.count(request, "login_known", str(owner.pk))
+            failures += self.count(request, "login_failed_known", str(owner.pk))
+        else:
+            self.count(request, "login_attempt", email)
+            failures += self.count(request, "login_failed", self._get_login_attempts_cache_key(request, email=email))
+            failures += self.count(request, "login_failed_anywhere", email)
+        self._login_failed_rl_usage = ratelimit.RateLimitUsage(failures)
+
+    def count(self, request: HttpRequest, action: str, key: str) -> "list[ratelimit.SingleRateLimitUsage]":
+        """What was counted. Raises ValidationError when it was one too many."""
+        counted = ratelimit.consume(request, app=APP, action=action, key=key)
+        if counted is None:
+            raise self.validation_error("too_many_login_attempts")
+        return counted.usage
+
+    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
+        """Wrong passwords are counted by e-mail and address: nobody locks somebody else's log-in."""
+        return f"{credentials.get('email', '').lower()} {ratelimit.get_ip(request)}"
+
+    def _delete_login_attempts_cached_email(self, request: HttpRequest, **credentials: Any) -> None:
+        """Forget wrong passwords once a new one was set by mail."""
+        super()._delete_login_attempts_cached_email(request, **credentials)
+        ratelimit.clear(request, app=APP, action="login_failed_anywhere", key=credentials["email"].lower())
+
+    def post_login(self, request: HttpRequest, user: AbstractBaseUser, **details: Any) -> HttpResponse:
+        """Know the device again."""
+        response: HttpResponse = super().post_login(request, user, **details)
+        if isinstance(user, User):
+            devices.remember(response, user)
+        return response
+
+    # --- mails -------------------------------------------------------------------------------------------------------
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """Send a mail unless its address has had too many like it, which whoever asked for it is not told.
+
+        Asking often keeps nobody from theirs: the links of earlier mails stay good, and devices of the address's
+        owner are counted apart.
+        """
+        request = self.request
+        known = ":known" if devices.owner(request, email) else ""
+        if ratelimit.consume(
+            request, app=APP, action="mail", key=f"{template_prefix}:{email.lower()}{known}", limit_get=True
+        ):
+            super().send_mail(template_prefix, email, context)

@@ -206,6 +206,16 @@ ACCOUNT_CONFIRM_EMAIL_ON_GET = False
 ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = True
 ACCOUNT_CHANGE_EMAIL = True  # one address per person
 ACCOUNT_EMAIL_SUBJECT_PREFIX = "[Gluer] "
+ACCOUNT_RATE_LIMITS = {  # number/time/of what; an IPv6 address counts with its /64 (docs/limits.md)
+    "login": "",  # counted by AccountAdapter, which knows devices that logged in before
+    "login_attempt": "30/m/ip",
+    "login_failed": "10/m/ip,5/5m/key,30/d/key",  # key: an e-mail address tried from one address
+    "login_failed_anywhere": "1000/d/key",  # key: an e-mail address
+    "login_known": "30/m/key",  # key: an account, tried from a device that it has used
+    "login_failed_known": "5/5m/key",
+    "reset_password": "20/m/ip",
+    "mail": "5/h/key,20/d/key",  # key: a kind of mail to one e-mail address
+}
 ALLAUTH_TRUSTED_PROXY_COUNT = env.integer("GLUER_TRUSTED_PROXY_COUNT", 1 if TRUSTED_PROXIES else 0, 0, 10)
 EMAIL_BACKEND = env.text(
     "GLUER_EMAIL_BACKEND",
