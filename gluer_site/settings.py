@@ -216,7 +216,6 @@ ACCOUNT_RATE_LIMITS = {  # number/time/of what; an IPv6 address counts with its 
     "reset_password": "20/m/ip",
     "mail": "5/h/key,20/d/key",  # key: a kind of mail to one e-mail address
 }
-ALLAUTH_TRUSTED_PROXY_COUNT = env.integer("GLUER_TRUSTED_PROXY_COUNT", 1 if TRUSTED_PROXIES else 0, 0, 10)
 EMAIL_BACKEND = env.text(
     "GLUER_EMAIL_BACKEND",
     "django.core.mail.backends.console.EmailBackend" if EMBEDDED else "django.core.mail.backends.smtp.EmailBackend",

@@ -20,6 +20,7 @@ TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 
 @pytest.fixture
 def relay(own_home: Home) -> Iterator[RelayServer]:
+    own_home.settings["GLUER_TRUSTED_PROXIES"] = "10.0.0.7"  # which is nobody here
     server = RelayServer(own_home)
     server.start()
     yield server
@@ -49,10 +50,10 @@ class Visitor:
         assert found
         self.token = found[1]
 
-    async def log_in(self) -> int:
-        """Returns the status. Nobody has this address: a password is hashed all the same."""
+    async def log_in(self, **headers: str) -> httpx.Response:
+        """Nobody has this address: a password is hashed all the same."""
         form = {"login": "dora@example.org", "password": "wrong", "csrfmiddlewaretoken": self.token}
-        return (await self.browser.post("/accounts/login/", data=form)).status_code
+        return await self.browser.post("/accounts/login/", data=form, headers=headers)
 
 
 async def asked_until(over: asyncio.Event, relay: RelayServer) -> "Counter[int]":
@@ -72,7 +73,7 @@ async def test_many_log_ins_at_once_stay_within_the_memory_of_two(relay: RelaySe
             await visitor.open()
         before, over = peak(relay), asyncio.Event()
         probing = asyncio.create_task(asked_until(over, relay))
-        answers = await asyncio.gather(*(visitor.log_in() for visitor in visitors))
+        answers = [answer.status_code for answer in await asyncio.gather(*(visitor.log_in() for visitor in visitors))]
         over.set()
         healthy = await probing
     print(f"{LOG_INS} log-ins: {before} MiB, then {peak(relay)} MiB; answers: {Counter(answers)}; healthy: {healthy}")
@@ -80,3 +81,12 @@ async def test_many_log_ins_at_once_stay_within_the_memory_of_two(relay: RelaySe
     assert answers.count(200) >= LOG_INS // 2
     assert peak(relay) - before < GROWTH
     assert healthy[200] == healthy.total() > 0
+
+
+async def test_nobody_gets_another_address_by_saying_so(relay: RelayServer) -> None:
+    visitor = Visitor(relay, 1)
+    async with visitor.browser:
+        await visitor.open()
+        pages = [await visitor.log_in(**{"X-Forwarded-For": f"203.0.113.{number}"}) for number in range(6)]
+    assert "not correct" in pages[0].text
+    assert "Too many failed login attempts" in pages[-1].text
