@@ -6,10 +6,12 @@ from typing import Any
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core.internal import ratelimit
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.core.mail import EmailMessage
 from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse
 
 from accounts import devices
+from accounts.mails import Queue
 from accounts.models import User
 
 APP = "allauth.account"  # whose ACCOUNT_RATE_LIMITS are counted
@@ -74,6 +76,12 @@ class AccountAdapter(DefaultAccountAdapter):
         return response
 
     # --- mails -------------------------------------------------------------------------------------------------------
+
+    def render_mail(self, *args: Any, **kwargs: Any) -> EmailMessage:
+        """A mail that leaves in the background."""
+        mail: EmailMessage = super().render_mail(*args, **kwargs)
+        mail.connection = Queue()
+        return mail
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Send a mail unless its address has had too many like it, which whoever asked for it is not told.
