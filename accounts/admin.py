@@ -10,7 +10,7 @@ from django.contrib.auth.forms import UserCreationForm
 from django.contrib.auth.models import Group
 from django.http import HttpRequest
 
-from accounts.models import AccessToken, Membership, User, Workspace
+from accounts.models import AccessToken, Invitation, Membership, User, Workspace
 
 admin.site.site_header = admin.site.site_title = "Gluer"
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
@@ -65,6 +65,23 @@ class MembershipAdmin(admin.ModelAdmin):
     list_select_related = ["user", "workspace"]
     search_fields = ["user__email", "workspace__name"]
     autocomplete_fields = ["user", "workspace"]
+
+
+@admin.register(Invitation)
+class InvitationAdmin(admin.ModelAdmin):
+    """Invitations can be looked at and revoked (deleted); members make them, and the invited answer."""
+
+    list_display = ["email", "workspace", "role", "inviter", "created_at", "expires_at", "accepted_at"]
+    list_filter = ["role", "created_at", "expires_at"]
+    list_select_related = ["workspace", "inviter"]
+    search_fields = ["email", "workspace__name"]
+    fields = ["email", "workspace", "role", "inviter", "created_at", "expires_at", "accepted_at"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Invitation | None = None) -> bool:
+        return False
 
 
 @admin.register(AccessToken)

@@ -1,6 +1,7 @@
 """People, and the workspaces that own projects and have a plan."""
 
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -15,6 +16,8 @@ from accounts.managers import UserManager
 from accounts.names import LONGEST_NAME, validate_name
 
 MOST_MEMBERS = 200  # per workspace
+MOST_INVITATIONS = 50  # per workspace, that nobody has answered
+INVITED_FOR = timedelta(days=7)
 MOST_WORKSPACES = 100  # that one user is a member of
 MOST_TOKENS = 50  # per user
 TOKEN_PREFIX = "gluer_pat_"  # noqa: S105
@@ -74,11 +77,18 @@ class Workspace(models.Model):
 
 
 class Role(models.TextChoices):
-    """What a member may do: members look, admins manage projects, owners manage the members too."""
+    """What a member may do: members look, admins manage projects and invite, owners manage the members too."""
 
     OWNER = "owner", "Owner"
     ADMIN = "admin", "Admin"
     MEMBER = "member", "Member"
+
+
+MAY_GIVE: Mapping[str, tuple[Role, ...]] = {  # nobody invites above their own role
+    Role.OWNER: (Role.OWNER, Role.ADMIN, Role.MEMBER),
+    Role.ADMIN: (Role.ADMIN, Role.MEMBER),
+    Role.MEMBER: (),
+}
 
 
 class Membership(models.Model):
@@ -103,6 +113,11 @@ class Membership(models.Model):
     def manages(self) -> bool:
         """May make, change and delete projects and keys."""
         return self.role in (Role.OWNER, Role.ADMIN)
+
+    @property
+    def may_give(self) -> tuple[Role, ...]:
+        """The roles that this member may invite somebody as."""
+        return MAY_GIVE[self.role]
 
     @property
     def owns(self) -> bool:
@@ -146,6 +161,84 @@ class Membership(models.Model):
         owners = Membership.objects.filter(workspace_id=self.workspace_id, role=Role.OWNER)
         if self.owns and not owners.exclude(pk=self.pk).exists():
             raise ValidationError("A workspace needs an owner. Make somebody else an owner first.")
+
+
+class Invitations(models.QuerySet["Invitation"]):
+    def pending(self) -> "Invitations":
+        """Those that can be accepted now. One ends with its inviter's right to make it: whoever leaves the workspace,
+        gets a lower role or is made inactive leaves no way back in.
+        """
+        may_give = models.Q()
+        for role, given in MAY_GIVE.items():
+            may_give |= models.Q(inviter__memberships__role=role, role__in=given)
+        return self.filter(
+            may_give,
+            inviter__memberships__workspace=models.F("workspace"),
+            inviter__is_active=True,
+            accepted_at=None,
+            expires_at__gt=timezone.now(),
+        )
+
+
+class Invitation(models.Model):
+    """Asks whoever reads an e-mail address to become a member. The text of its link is mailed and not kept."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="invitations")
+    inviter = models.ForeignKey(User, on_delete=models.CASCADE, related_name="invitations")
+    email = models.EmailField("e-mail address", max_length=254)
+    role = models.CharField(max_length=10, choices=Role, default=Role.MEMBER)
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+    accepted_at = models.DateTimeField(null=True, blank=True)
+
+    objects = Invitations.as_manager()
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [models.UniqueConstraint(fields=["workspace", "email"], name="one_invitation_per_address")]
+
+    def __str__(self) -> str:
+        return f"{self.email} to {self.workspace}"
+
+    @classmethod
+    @transaction.atomic
+    def make(cls, inviter: Membership, email: str, role: str) -> "Invitation":
+        """A new invitation, which nobody has a link to before `renew`. Raises ValidationError when it may not be."""
+        workspace = Workspace.objects.select_for_update().get(pk=inviter.workspace_id)  # for the count below
+        email = email.lower()
+        invitations = workspace.invitations
+        if role not in inviter.may_give:
+            raise ValidationError("You cannot invite somebody above your own role.")
+        if workspace.members.filter(email=email).exists():
+            raise ValidationError("This person is already a member.")
+        if invitations.pending().filter(email=email).exists():
+            raise ValidationError("This address has an invitation already. Send it again, or revoke it first.")
+        if invitations.pending().count() >= MOST_INVITATIONS:
+            raise ValidationError(f"At most {MOST_INVITATIONS} invitations can wait for an answer. Revoke one first.")
+        invitations.filter(email=email).delete()
+        invitation = cls(workspace=workspace, inviter=inviter.user, email=email, role=role)
+        invitation.renew()
+        return invitation
+
+    def renew(self) -> str:
+        """Save with a new link and its full time, and return the link's text. Earlier links end."""
+        text = random_text()
+        self.digest = digest(text)
+        self.expires_at = timezone.now() + INVITED_FOR
+        self.full_clean()
+        self.save()
+        return text
+
+    @transaction.atomic
+    def accept(self, user: User) -> Membership:
+        """Make the user a member. Raises ValidationError when the invitation has ended or there is no room."""
+        Workspace.objects.select_for_update().get(pk=self.workspace_id)  # two at once would both find it pending
+        found = Invitation.objects.filter(pk=self.pk)
+        if not found.pending().exists():
+            raise ValidationError("This invitation has ended. Ask for a new one.")
+        found.update(accepted_at=timezone.now())
+        return Membership.make(self.workspace, user, self.role)
 
 
 class AccessToken(models.Model):

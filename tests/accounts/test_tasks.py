@@ -5,7 +5,7 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 from django.utils import timezone
 
-from accounts.models import AccessToken, User
+from accounts.models import AccessToken, Invitation, Role, User
 from accounts.tasks import prune_sessions
 
 
@@ -17,6 +17,10 @@ def test_only_what_has_expired_is_forgotten(alice: User) -> None:
     Client().force_login(alice)
     AccessToken.make(alice, "young", now + timedelta(days=1))
     AccessToken.make(alice, "for ever")
+    for days in (29, 31):
+        invitation = Invitation.make(alice.memberships.get(), f"{days}@example.org", Role.MEMBER)
+        Invitation.objects.filter(pk=invitation.pk).update(expires_at=now - timedelta(days=days))
     prune_sessions()
+    assert Invitation.objects.get().email == "29@example.org"
     assert Session.objects.count() == 1
     assert {token.name for token in AccessToken.objects.all()} == {"young", "for ever"}

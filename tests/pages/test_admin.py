@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.test import Client
 from django.utils import timezone
 
-from accounts.models import AccessToken, User, Workspace
+from accounts.models import AccessToken, Invitation, Role, User, Workspace
 from billing.models import Plan, UsageBatch, UsageCount, UsageHour, UsageMonth, UsageNotice, WorkspacePlan
 from projects.models import Change, Key, Project
 from tests.conftest import PASSWORD
@@ -31,6 +31,8 @@ def rows(project: Project, alice: User) -> list[str]:
     now = timezone.now()
     ids = {"workspace_id": project.workspace_id, "project_id": project.id}
     _, token = AccessToken.make(alice, "laptop")
+    invitation = Invitation.make(alice.memberships.get(), "dora@example.org", Role.MEMBER)
+    link = invitation.renew()
     WorkspacePlan.objects.create(workspace=project.workspace, plan=Plan.objects.get())
     batch = UsageBatch.objects.create(process="p", sequence=1, sealed_at=now)
     UsageCount.objects.create(batch=batch, minute=now, requests=1, **ids)
@@ -39,7 +41,7 @@ def rows(project: Project, alice: User) -> list[str]:
     UsageNotice.objects.create(workspace_id=project.workspace_id, month=now.date(), percent=80)
     keys = [secret for key in project.keys.all() for secret in (key.text, key.encrypted, key.digest)]
     digests = [AccessToken.objects.get().digest, project.password_digest, project.encrypted_password]
-    return [*keys, *digests, project.password, token, alice.password]
+    return [*keys, *digests, project.password, token, alice.password, link, invitation.digest]
 
 
 def test_every_model_of_ours_is_there(page: Client) -> None:
