@@ -84,14 +84,16 @@ class AccountAdapter(DefaultAccountAdapter):
         return mail
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        """Send a mail unless its address has had too many like it, which whoever asked for it is not told.
+        """Send a mail unless its address has had too many like it, which whoever asked for it is not told."""
+        if self.may_mail(template_prefix, email):
+            super().send_mail(template_prefix, email, context)
+
+    def may_mail(self, template_prefix: str, email: str) -> bool:
+        """Count a mail of a kind to an address; False when it is one too many.
 
         Asking often keeps nobody from theirs: the links of earlier mails stay good, and devices of the address's
         owner are counted apart.
         """
-        request = self.request
-        known = ":known" if devices.owner(request, email) else ""
-        if ratelimit.consume(
-            request, app=APP, action="mail", key=f"{template_prefix}:{email.lower()}{known}", limit_get=True
-        ):
-            super().send_mail(template_prefix, email, context)
+        known = ":known" if devices.owner(self.request, email) else ""
+        key = f"{template_prefix}:{email.lower()}{known}"
+        return ratelimit.consume(self.request, app=APP, action="mail", key=key, limit_get=True) is not None

@@ -1,16 +1,17 @@
-"""REST: the caller's workspaces."""
+"""REST: the caller's workspaces, and invitations into them."""
 
 from django.db.models import F, QuerySet
 from django.http import Http404
 from django.urls import path
 from drf_spectacular.utils import extend_schema
-from rest_framework import generics, serializers
+from rest_framework import generics, serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.models import Role, Workspace
-from accounts.permissions import workspaces_of
+from accounts.invitations import invite, send_again
+from accounts.models import Invitation, Membership, Role, Workspace
+from accounts.permissions import MANAGERS, get_invitation, get_membership, invitations_of, workspaces_of
 from accounts.rest import signed_in
 
 
@@ -31,6 +32,59 @@ class WorkspaceList(generics.ListAPIView[Workspace]):
         return workspaces_of(signed_in(self.request)).annotate(role=F("memberships__role"))
 
 
+class InvitationSerializer(serializers.ModelSerializer[Invitation]):
+    email = serializers.EmailField(max_length=254)
+    role = serializers.ChoiceField(choices=Role.choices, default=Role.MEMBER, help_text="At most your own role.")
+    inviter = serializers.CharField(source="inviter.name", read_only=True)
+
+    class Meta:
+        model = Invitation
+        fields = ["id", "email", "role", "inviter", "created_at", "expires_at"]
+        read_only_fields = ["expires_at"]
+
+
+class InvitationList(generics.GenericAPIView[Invitation]):
+    serializer_class = InvitationSerializer
+    queryset = Invitation.objects.none()
+
+    def membership(self, workspace_id: int) -> Membership:
+        return get_membership(signed_in(self.request), workspace_id, MANAGERS)
+
+    @extend_schema(responses=InvitationSerializer(many=True))
+    def get(self, request: Request, workspace_id: int) -> Response:
+        """A workspace's invitations that wait for an answer, for owners and admins."""
+        page = self.paginate_queryset(invitations_of(self.membership(workspace_id)))
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+
+    @extend_schema(responses={201: InvitationSerializer})
+    def post(self, request: Request, workspace_id: int) -> Response:
+        """Invite an e-mail address by mail; whoever reads it becomes a member when they accept."""
+        membership = self.membership(workspace_id)
+        serializer = self.get_serializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        asked = serializer.validated_data
+        invitation = invite(request._request, membership, asked["email"], asked["role"])
+        return Response(self.get_serializer(invitation).data, status=status.HTTP_201_CREATED)
+
+
+class InvitationDetail(APIView):
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, workspace_id: int, invitation_id: int) -> Response:
+        """Revoke an invitation; its link ends."""
+        get_invitation(signed_in(request), workspace_id, invitation_id).delete()
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class InvitationResend(APIView):
+    @extend_schema(request=None, responses=InvitationSerializer)
+    def post(self, request: Request, workspace_id: int, invitation_id: int) -> Response:
+        """Mail a new link, good for 7 days; the earlier one ends."""
+        person = signed_in(request)
+        invitation = get_invitation(person, workspace_id, invitation_id)
+        send_again(request._request, invitation, person)
+        return Response(InvitationSerializer(invitation).data)
+
+
 @extend_schema(exclude=True)
 class NoSuchPath(APIView):
     """The last route: a problem instead of a page."""
@@ -44,4 +98,9 @@ class NoSuchPath(APIView):
         raise Http404
 
 
-urlpatterns = [path("workspaces", WorkspaceList.as_view())]
+urlpatterns = [
+    path("workspaces", WorkspaceList.as_view()),
+    path("workspaces/<int:workspace_id>/invitations", InvitationList.as_view()),
+    path("workspaces/<int:workspace_id>/invitations/<int:invitation_id>", InvitationDetail.as_view()),
+    path("workspaces/<int:workspace_id>/invitations/<int:invitation_id>/resend", InvitationResend.as_view()),
+]

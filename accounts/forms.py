@@ -4,12 +4,13 @@
 # Django's admin and form classes cannot be subscripted at run time.
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django import forms
 from django.http import HttpRequest
 from django.utils import timezone
 
-from accounts.models import Role, User, Workspace
+from accounts.models import Membership, Role, User, Workspace
 from accounts.names import LONGEST_NAME, validate_name
 
 
@@ -41,20 +42,15 @@ class RoleForm(forms.Form):
     role = forms.ChoiceField(choices=Role.choices, initial=Role.MEMBER)
 
 
-class MemberForm(RoleForm):
-    """Adds somebody who has an account; the address must be confirmed, or anybody could pose as its owner."""
+class InvitationForm(RoleForm):
+    """Asks whom to invite, and as what: at most the inviter's own role."""
 
-    email = forms.EmailField(label="E-mail address")
+    email = forms.EmailField(label="E-mail address", max_length=254)
     field_order = ["email", "role"]
 
-    def clean_email(self) -> str:
-        email: str = self.cleaned_data["email"].lower()
-        self.person = User.objects.filter(
-            emailaddress__email=email, emailaddress__verified=True, is_active=True
-        ).first()
-        if self.person is None:
-            raise forms.ValidationError("Nobody with this confirmed address has an account. Ask them to sign up first.")
-        return email
+    def __init__(self, inviter: Membership, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["role"].choices = [(role.value, role.label) for role in inviter.may_give]  # type: ignore[attr-defined]
 
 
 class TokenForm(forms.Form):

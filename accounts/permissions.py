@@ -1,10 +1,11 @@
 """Who may do what in a workspace: the one place that pages and REST ask. Strangers learn nothing: they get a 404."""
 
+from allauth.account.models import EmailAddress
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404
 
-from accounts.models import Membership, Role, User, Workspace
+from accounts.models import Invitation, Invitations, Membership, Role, User, Workspace
 
 EVERYBODY = frozenset(Role)
 MANAGERS = frozenset({Role.OWNER, Role.ADMIN})
@@ -25,6 +26,28 @@ def get_membership(user: User, workspace_id: int, roles: frozenset[Role] = EVERY
     if found.role not in roles:
         raise PermissionDenied(f"Only {names(roles)} of this workspace may do this. Ask one of them.")
     return found
+
+
+def invitations_of(membership: Membership) -> Invitations:
+    """What waits for an answer in the member's workspace."""
+    return membership.workspace.invitations.pending().select_related("inviter")
+
+
+def get_invitation(user: User, workspace_id: int, invitation_id: int) -> Invitation:
+    """One that the user may send again and revoke. Raises Http404, and PermissionDenied above the user's role."""
+    membership = get_membership(user, workspace_id, MANAGERS)
+    found = invitations_of(membership).filter(pk=invitation_id).first() if invitation_id <= LARGEST_ID else None
+    if found is None:
+        raise Http404("There is no such invitation: it was answered, revoked, or has ended.")
+    if found.role not in membership.may_give:
+        raise PermissionDenied(f"Only {names(OWNERS)} of this workspace may do this. Ask one of them.")
+    return found
+
+
+def invitations_for(user: User) -> Invitations:
+    """What was mailed to an address that the user has confirmed, and waits for an answer."""
+    addresses = EmailAddress.objects.filter(user=user, verified=True).values("email")
+    return Invitation.objects.pending().filter(email__in=addresses).select_related("workspace", "inviter")
 
 
 def names(roles: frozenset[Role]) -> str:

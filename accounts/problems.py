@@ -9,6 +9,8 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
+from accounts.invitations import TooManyInvitations
+
 MEDIA_TYPE = "application/problem+json"
 
 
@@ -29,6 +31,8 @@ def as_api_exception(error: Exception) -> Exception:
         return exceptions.NotFound(str(error) or None)
     if isinstance(error, PermissionDenied):
         return exceptions.PermissionDenied(str(error) or None)
+    if isinstance(error, TooManyInvitations):
+        return exceptions.Throttled(wait=3600, detail=str(error))
     return error
 
 

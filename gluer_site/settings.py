@@ -217,6 +217,7 @@ ACCOUNT_RATE_LIMITS = {  # number/time/of what; an IPv6 address counts with its 
     "login_known": "30/m/key",  # key: an account, tried from a device that it has used
     "login_failed_known": "5/5m/key",
     "reset_password": "20/m/ip",
+    "invite": "20/h/user,100/d/user",
     "mail": "5/h/key,20/d/key",  # key: a kind of mail to one e-mail address
 }
 EMAIL_BACKEND = env.text(

@@ -1,4 +1,4 @@
-"""A workspace's page: its name and members. Everybody in it looks, owners change."""
+"""A workspace's page: its name, members and invitations. Everybody in it looks, managers invite, owners change."""
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
@@ -7,9 +7,10 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
 from accounts.decorators import SignedInRequest, private_page
-from accounts.forms import MemberForm, RoleForm, WorkspaceForm
+from accounts.forms import InvitationForm, RoleForm, WorkspaceForm
+from accounts.invitations import TooManyInvitations, invite, send_again
 from accounts.models import Membership
-from accounts.permissions import OWNERS, get_membership
+from accounts.permissions import MANAGERS, OWNERS, get_invitation, get_membership, invitations_of
 
 
 @private_page("GET")
@@ -30,18 +31,42 @@ def rename(request: SignedInRequest, workspace_id: int) -> HttpResponse:
 
 
 @private_page("POST")
-def add_member(request: SignedInRequest, workspace_id: int) -> HttpResponse:
-    membership = get_membership(request.user, workspace_id, OWNERS)
-    form = MemberForm(request.POST)
-    if form.is_valid() and form.person:
+def invite_member(request: SignedInRequest, workspace_id: int) -> HttpResponse:
+    membership = get_membership(request.user, workspace_id, MANAGERS)
+    form = InvitationForm(membership, request.POST)
+    status = 400
+    if form.is_valid():
         try:
-            Membership.make(membership.workspace, form.person, form.cleaned_data["role"])
+            invitation = invite(request, membership, form.cleaned_data["email"], form.cleaned_data["role"])
         except ValidationError as error:
             form.add_error(None, error.messages)
+        except TooManyInvitations as error:
+            form.add_error(None, str(error))
+            status = 429
         else:
-            messages.success(request, f"{form.person.name} is a member now.")
+            messages.success(request, f"We have mailed an invitation to {invitation.email}.")
             return redirect("workspace", workspace_id)
-    return page(request, membership, member_form=form)
+    return page(request, membership, status, invitation_form=form)
+
+
+@private_page("POST")
+def resend_invitation(request: SignedInRequest, workspace_id: int, invitation_id: int) -> HttpResponse:
+    invitation = get_invitation(request.user, workspace_id, invitation_id)
+    try:
+        send_again(request, invitation, request.user)
+    except TooManyInvitations as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, f"We have mailed a new link to {invitation.email}. The earlier one has ended.")
+    return redirect("workspace", workspace_id)
+
+
+@private_page("POST")
+def revoke_invitation(request: SignedInRequest, workspace_id: int, invitation_id: int) -> HttpResponse:
+    invitation = get_invitation(request.user, workspace_id, invitation_id)
+    invitation.delete()
+    messages.success(request, f"The invitation of {invitation.email} is revoked.")
+    return redirect("workspace", workspace_id)
 
 
 @private_page("POST")
@@ -79,8 +104,8 @@ def remove_member(request: SignedInRequest, workspace_id: int, membership_id: in
     return redirect("dashboard") if member.user_id == request.user.pk else redirect("workspace", workspace_id)
 
 
-def page(request: SignedInRequest, membership: Membership, **forms: BaseForm) -> HttpResponse:
-    """The page, with the forms that were filled in wrongly."""
+def page(request: SignedInRequest, membership: Membership, status: int = 400, **forms: BaseForm) -> HttpResponse:
+    """The page, with the forms that were filled in wrongly; then its status is `status`."""
     workspace = membership.workspace
     context = {
         "membership": membership,
@@ -88,7 +113,8 @@ def page(request: SignedInRequest, membership: Membership, **forms: BaseForm) ->
         "members": workspace.memberships.select_related("user"),
         "roles": RoleForm.base_fields["role"].choices,  # type: ignore[attr-defined]
         "rename_form": WorkspaceForm(instance=workspace),
-        "member_form": MemberForm(),
+        "invitations": invitations_of(membership) if membership.manages else [],
+        "invitation_form": InvitationForm(membership),
         **forms,
     }
-    return render(request, "accounts/workspace.html", context, status=400 if forms else 200)
+    return render(request, "accounts/workspace.html", context, status=status if forms else 200)

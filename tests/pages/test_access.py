@@ -3,7 +3,7 @@
 import pytest
 from django.test import Client
 
-from accounts.models import AccessToken, Membership, Role, User, Workspace
+from accounts.models import AccessToken, Invitation, Membership, Role, User, Workspace
 from projects.models import Change, Key, Project
 from tests.conftest import PASSWORD
 
@@ -27,7 +27,9 @@ PAGES = [
     ("post", "/ctx/workspaces/{w}/projects", MANAGE, 400),
     ("get", "/ctx/workspaces/{w}", "alice admin bob", 200),
     ("post", "/ctx/workspaces/{w}/name", OWN, 400),
-    ("post", "/ctx/workspaces/{w}/members", OWN, 400),
+    ("post", "/ctx/workspaces/{w}/invitations", MANAGE, 400),
+    ("post", "/ctx/workspaces/{w}/invitations/{i}/resend", MANAGE, 302),
+    ("post", "/ctx/workspaces/{w}/invitations/{i}/revoke", MANAGE, 302),
     ("post", "/ctx/workspaces/{w}/members/{m}", OWN, 302),
     ("get", "/ctx/workspaces/{w}/members/{m}/remove", OWN, 200),
     ("post", "/ctx/workspaces/{w}/members/{m}/remove", OWN, 302),
@@ -51,7 +53,9 @@ def dora(workspace: Workspace) -> Membership:
 @pytest.fixture
 def paths(project: Project, dora: Membership) -> dict[str, object]:
     key = project.keys.get(kind="private")
-    return {"p": project.id, "k": key.pk, "w": project.workspace_id, "m": dora.pk}
+    owner = Membership.objects.get(workspace_id=project.workspace_id, role=Role.OWNER)
+    invitation = Invitation.make(owner, "eve@example.org", Role.MEMBER)
+    return {"p": project.id, "k": key.pk, "w": project.workspace_id, "m": dora.pk, "i": invitation.pk}
 
 
 @pytest.mark.parametrize(("method", "path", "who", "status"), PAGES)

@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 import pytest
 from django.test import Client
 
-from accounts.models import AccessToken, User
+from accounts.models import AccessToken, Invitation, Role, User
 from projects.models import Project
 
 VOID = {"meta", "link", "input", "img", "br", "hr"}
@@ -62,7 +62,19 @@ def test_pages_for_strangers(db: None, client: Client, path: str) -> None:
     assert Page(client.get(path).text).wrong == []
 
 
-@pytest.mark.parametrize("path", ["/ctx/profile/name", "/ctx/profile/tokens", "/ctx/workspaces/{w}/members"])
+def test_pages_about_an_invitation(alice: User, charlie: User, client: Client) -> None:
+    invitation = Invitation.make(alice.memberships.get(), charlie.email, Role.MEMBER)
+    link, workspace = f"/invitations/{invitation.renew()}", f"/ctx/workspaces/{invitation.workspace_id}"
+    pages = [client.get(link), client.get("/invitations/x")]
+    for person in (alice, charlie):
+        client.force_login(person)
+        pages += [client.get(path, follow=True) for path in (link, "/ctx", workspace)]
+    for page in pages:
+        assert Page(page.text).wrong == []
+        assert "style=" not in page.text
+
+
+@pytest.mark.parametrize("path", ["/ctx/profile/name", "/ctx/profile/tokens", "/ctx/workspaces/{w}/invitations"])
 def test_pages_with_errors(alice: User, project: Project, client: Client, path: str) -> None:
     client.force_login(alice)
     assert Page(client.post(path.format(w=project.workspace_id)).text).wrong == []

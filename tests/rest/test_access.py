@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from accounts.models import AccessToken, User
+from accounts.models import AccessToken, Invitation, Role, User
 from projects.models import Key, Project
 from tests.rest.conftest import ClientOf
 
@@ -24,6 +24,10 @@ OPERATIONS = [
     ("post", "/projects/{p}/password/regenerate", None, MANAGERS, 200),
     ("get", "/projects/{p}/usage", None, ALL, 200),
     ("get", "/workspaces/{w}/usage", None, ALL, 200),
+    ("get", "/workspaces/{w}/invitations", None, MANAGERS, 200),
+    ("post", "/workspaces/{w}/invitations", {"email": "dora@example.org", "role": "admin"}, MANAGERS, 201),
+    ("post", "/workspaces/{w}/invitations/{i}/resend", None, MANAGERS, 200),
+    ("delete", "/workspaces/{w}/invitations/{i}", None, MANAGERS, 204),
 ]
 
 
@@ -36,7 +40,8 @@ def test_each_operation_is_for_those_it_is_for(
     person = {"alice": alice, "bob": bob, "charlie": charlie}.get(name)
     client = client_of(person) if person else Client()
     key = project.keys.get(kind="private")
-    where = "/api/v1" + path.format(p=project.id, k=key.pk, w=project.workspace_id)
+    invitation = Invitation.make(alice.memberships.get(), "eve@example.org", Role.MEMBER)
+    where = "/api/v1" + path.format(p=project.id, k=key.pk, w=project.workspace_id, i=invitation.pk)
     answer = getattr(client, method)(where, body, content_type="application/json")
     expected = status if name in who.split() else {"charlie": 404, "nobody": 401}.get(name, 403)
     assert answer.status_code == expected

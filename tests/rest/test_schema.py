@@ -33,6 +33,9 @@ def test_it_lists_what_there_is(schema: Any) -> None:
         "/api/v1/projects/{project_id}/password/regenerate",
         "/api/v1/projects/{project_id}/usage",
         "/api/v1/workspaces/{workspace_id}/usage",
+        "/api/v1/workspaces/{workspace_id}/invitations",
+        "/api/v1/workspaces/{workspace_id}/invitations/{invitation_id}",
+        "/api/v1/workspaces/{workspace_id}/invitations/{invitation_id}/resend",
     } <= schema["paths"].keys()
 
 
