@@ -25,6 +25,7 @@ ANSWERS = {
     "403": "Not allowed for your role",
     "404": "Not there, or not yours",
     "429": "Too many requests; see Retry-After",
+    "503": "A part is away or busy; see Retry-After",
 }
 
 

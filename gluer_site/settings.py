@@ -216,7 +216,9 @@ ACCOUNT_RATE_LIMITS = {  # number/time/of what; an IPv6 address counts with its 
     "login_failed_anywhere": "1000/d/key",  # key: an e-mail address
     "login_known": "30/m/key",  # key: an account, tried from a device that it has used
     "login_failed_known": "5/5m/key",
-    "reset_password": "20/m/ip",
+    "signup": "20/m/ip,500/d/ip",
+    "reset_password": "20/m/ip,500/d/ip",
+    "manage_email": "10/m/user,50/d/user",  # each change mails an address
     "invite": "20/h/user,100/d/user",
     "mail": "5/h/key,20/d/key",  # key: a kind of mail to one e-mail address
 }

@@ -1,4 +1,5 @@
 from django.test import Client
+from pytest_django import Settings
 
 from accounts.models import User
 
@@ -19,3 +20,11 @@ def test_a_refusal_says_who_may(bob: User, workspace: object, client: Client) ->
     client.force_login(bob)
     answer = client.post(f"/ctx/workspaces/{bob.memberships.latest('id').workspace_id}/name")
     assert "Only owners of this workspace may do this" in answer.text
+
+
+def test_too_many_requests_are_refused_by_a_page_that_says_when(client: Client, settings: Settings, db: None) -> None:
+    settings.ACCOUNT_RATE_LIMITS = {**settings.ACCOUNT_RATE_LIMITS, "signup": "1/m/ip"}
+    client.post("/accounts/signup/", {})
+    answer = client.post("/accounts/signup/", {})
+    assert answer.status_code == 429
+    assert "Wait a minute and try again" in answer.text
