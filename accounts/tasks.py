@@ -3,7 +3,7 @@
 from datetime import timedelta
 from importlib import import_module
 
-from celery import shared_task
+from celery import Task, shared_task
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.utils import timezone
@@ -22,7 +22,12 @@ def prune_sessions() -> None:
     Invitation.objects.filter(expires_at__lt=timezone.now() - ENDED_KEPT).delete()
 
 
-@shared_task(autoretry_for=(OSError,), max_retries=MOST_TRIES, retry_backoff=True)  # type: ignore[untyped-decorator]
-def deliver(subject: str, body: str, sender: str, to: list[str]) -> None:
+@shared_task(bind=True, max_retries=MOST_TRIES)  # type: ignore[untyped-decorator]
+def deliver(self: Task, subject: str, body: str, sender: str, to: list[str]) -> None:
     """Send a mail. A worker that is killed may send it twice, which is better than never."""
-    EmailMessage(subject, body, sender, to).send()
+    try:
+        EmailMessage(subject, body, sender, to).send()
+    except OSError as problem:
+        if self.request.is_eager:  # a page waits
+            raise
+        raise self.retry(exc=problem, countdown=2**self.request.retries) from problem

@@ -1,12 +1,14 @@
 from datetime import timedelta
 
+import pytest
 import time_machine
 from django.contrib.sessions.models import Session
 from django.test import Client
 from django.utils import timezone
+from pytest_django import Settings
 
 from accounts.models import AccessToken, Invitation, Role, User
-from accounts.tasks import prune_sessions
+from accounts.tasks import deliver, prune_sessions
 
 
 def test_only_what_has_expired_is_forgotten(alice: User) -> None:
@@ -24,3 +26,10 @@ def test_only_what_has_expired_is_forgotten(alice: User) -> None:
     assert Invitation.objects.get().email == "29@example.org"
     assert Session.objects.count() == 1
     assert {token.name for token in AccessToken.objects.all()} == {"young", "for ever"}
+
+
+def test_a_mail_that_cannot_leave_fails_at_once_where_there_is_no_worker(settings: Settings) -> None:
+    settings.EMAIL_BACKEND, settings.EMAIL_HOST = "django.core.mail.backends.smtp.EmailBackend", "127.0.0.1"
+    settings.EMAIL_PORT = 1
+    with pytest.raises(ConnectionRefusedError):
+        deliver.delay("Subject", "Body", None, ["dora@example.org"])
