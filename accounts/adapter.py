@@ -4,11 +4,17 @@ from ipaddress import IPv6Address, ip_address
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.forms import default_token_generator
+from allauth.account.internal.stagekit import unstash_login
+from allauth.account.models import EmailAddress
+from allauth.account.utils import user_pk_to_url_str
 from allauth.core.internal import ratelimit
+from django.contrib import messages
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.mail import EmailMessage
 from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 
 from accounts import devices
 from accounts.mails import Queue
@@ -31,6 +37,32 @@ class AccountAdapter(DefaultAccountAdapter):
         found = super().get_client_ip(request)
         ip = ip_address(found)
         return str(ip.ipv4_mapped) if isinstance(ip, IPv6Address) and ip.ipv4_mapped else found
+
+    # --- sign-ups ----------------------------------------------------------------------------------------------------
+
+    def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
+        """Confirm an address. The first one, confirmed in another browser than it signed up in, ends the password:
+        a stranger may have signed up with it, and whoever reads its mail chooses another.
+        """
+        user = email_address.user
+        first = not EmailAddress.objects.filter(user=user, verified=True).exists()
+        login = unstash_login(request, peek=True)
+        here = request.user == user or (login is not None and login.user == user)
+        confirmed: bool = super().confirm_email(request, email_address)
+        if confirmed and first and not here:
+            user.set_unusable_password()
+            user.save(update_fields=["password"])
+        return confirmed
+
+    def get_email_verification_redirect_url(self, email_address: EmailAddress) -> str:
+        """Where to go after a confirmation: to a new password, where the old one has ended."""
+        user = email_address.user
+        if user.has_usable_password():
+            url: str = super().get_email_verification_redirect_url(email_address)
+            return url
+        messages.info(self.request, "Your address is confirmed. Now choose a password.")
+        key = default_token_generator.make_token(user)
+        return reverse("account_reset_password_from_key", args=[user_pk_to_url_str(user), key])
 
     # --- log-ins -----------------------------------------------------------------------------------------------------
 

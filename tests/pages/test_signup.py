@@ -39,6 +39,31 @@ def test_opening_the_mailed_link_alone_confirms_nothing(
     assert client.get("/ctx").status_code == 302
 
 
+def test_a_password_chosen_by_a_stranger_ends_when_the_mail_is_read_elsewhere(
+    db: None, client: Client, mailoutbox: list[EmailMessage]
+) -> None:
+    stranger, new = Client(), "a whole new secret"
+    stranger.post("/accounts/signup/", FORM)  # with somebody else's address, who confirms it unawares
+    page = client.post(link_in(mailoutbox[0]), follow=True)
+    assert "choose a password" in page.text
+    stranger.post("/accounts/login/", {"login": FORM["email"], "password": PASSWORD})
+    assert stranger.get("/ctx").status_code == 302
+    client.post(page.redirect_chain[-1][0], {"password1": new, "password2": new})
+    client.post("/accounts/login/", {"login": FORM["email"], "password": new})
+    assert client.get("/ctx").status_code == 200
+
+
+def test_a_confirmed_address_is_confirmed_again_without_harm(
+    db: None, client: Client, mailoutbox: list[EmailMessage]
+) -> None:
+    client.post("/accounts/signup/", FORM)
+    for browser in (client, Client()):
+        browser.post(link_in(mailoutbox[0]))
+    client.post("/accounts/logout/")
+    client.post("/accounts/login/", {"login": FORM["email"], "password": PASSWORD})
+    assert client.get("/ctx").status_code == 200
+
+
 @pytest.mark.parametrize(
     ("field", "value", "sentence"),
     [
