@@ -6,6 +6,7 @@
 from typing import Any
 
 from django import forms
+from django.utils.html import format_html
 
 from projects.models import Key, Kind, Project
 from projects.origins import parse_origins
@@ -64,7 +65,8 @@ class DeleteForm(forms.Form):
     def __init__(self, project: Project, *args: Any) -> None:
         super().__init__(*args)
         self.project = project
-        self.fields["name"].help_text = f"Type “{project.name}” to confirm."
+        # Django puts help texts into the page as they are: this one is escaped here.
+        self.fields["name"].help_text = format_html("Type “{}” to confirm.", project.name)
 
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]

@@ -1,0 +1,101 @@
+"""Names that are HTML, everywhere a person or an SDK can choose one: every page and mail shows them as text."""
+
+from collections.abc import Iterator
+
+import pytest
+from allauth.account.models import EmailAddress
+from django.core.mail import EmailMessage
+from django.test import Client
+from django.utils import timezone
+
+from accounts.models import AccessToken, User, Workspace
+from billing.models import Plan, UsageBatch, WorkspacePlan
+from billing.notices import tell
+from billing.usage import workspace_usage
+from projects.models import Key, Project
+from relay.core.connection import BACKEND
+from relay.core.frames import FunctionSpec
+from relay.core.tenant import Tenant
+from tests.conftest import PASSWORD, back_end
+from tests.pages.walk import BIDI, NAME, Strict, every_path
+
+EVERYTHING = NAME + "".join(map(chr, BIDI))
+ADDRESS = '"<script>ran=1</script>"@example.org'
+
+
+@pytest.fixture
+def hostile(alice: User, bob: User, project: Project, tenant: Tenant) -> Iterator[dict[str, object]]:
+    """Alice is an operator, and all names are the attacker's, past every form; the ids that pages need."""
+    server = back_end(tenant)
+    server.peer, server.id, server.name, server.sdk = BACKEND, EVERYTHING, EVERYTHING, EVERYTHING
+    tenant.functions.register(server, [FunctionSpec(name=NAME)])
+    tenant.functions.register(back_end(tenant), [FunctionSpec(name=NAME, idempotent=True)])
+    tenant.connections[server] = None
+    token, _ = AccessToken.make(alice, "laptop")
+    project.keys.first().revoke()  # type: ignore[union-attr]
+    UsageBatch.objects.create(process=NAME, sequence=1, sealed_at=timezone.now())
+    WorkspacePlan.objects.create(workspace=project.workspace, plan=Plan.objects.get())
+    User.objects.update(name=EVERYTHING, is_staff=True, is_superuser=True)
+    User.objects.filter(pk=bob.pk).update(email=ADDRESS)
+    EmailAddress.objects.filter(user=bob).update(email=ADDRESS)
+    for model in (Workspace, Project, Key, AccessToken, Plan):
+        model._default_manager.update(name=EVERYTHING)
+    Project.objects.update(allowed_origins=[NAME])
+    member = project.workspace.memberships.get(user=bob)
+    key = project.keys.get(kind="private")
+    yield {
+        "project_id": project.id,
+        "workspace_id": project.workspace_id,
+        "membership_id": member.pk,
+        "token_id": token.pk,
+        "key_id": key.pk,
+    }
+    del tenant.connections[server]
+
+
+def test_no_page_lets_a_name_be_html(hostile: dict[str, object], alice: User, bob: User, client: Client) -> None:
+    seen = 0
+    for person in (alice, bob):
+        client.force_login(person)
+        for path in every_path(**hostile):
+            answer = client.get(path, follow=True)
+            assert answer.status_code < 500, path
+            if answer["Content-Type"].startswith("text/html"):
+                assert "<script>window" not in answer.text, path
+                assert Strict(answer.text).wrong == [], path
+                seen += "&lt;script&gt;" in answer.text
+            else:  # no browser takes it for a page
+                assert answer["X-Content-Type-Options"] == "nosniff", path
+    assert seen > 60, "the walk no longer meets the names"
+
+
+def test_no_answer_to_a_form_lets_its_input_be_html(
+    hostile: dict[str, object], alice: User, bob: User, client: Client
+) -> None:
+    form = dict.fromkeys(("name", "email", "kind", "role", "days", "scope", "allowed_origins", "hold_seconds"), NAME)
+    for given in (form, {"name": NAME, "kind": "private", "days": "30", "scope": "read", "role": "member"}):
+        for path in every_path(**hostile):
+            if path.startswith("/ctx/") and "delete" not in path:
+                client.force_login(alice)
+                html = client.post(path, given, follow=True).text
+                assert Strict(html).wrong == [], path
+
+
+def test_mails_are_text_and_their_subjects_one_line(
+    hostile: dict[str, object], alice: User, bob: User, client: Client, mailoutbox: list[EmailMessage]
+) -> None:
+    form = {"name": NAME, "email": "dora@example.org", "password1": PASSWORD, "password2": PASSWORD}
+    client.post("/accounts/signup/", form)
+    client.post("/accounts/signup/", {**form, "email": alice.email})
+    for address in (alice.email, "nobody@example.org"):
+        client.post("/accounts/password/reset/", {"email": address})
+    client.force_login(alice)
+    client.post("/accounts/email/", {"action_add": "", "email": "alice@new.example"})
+    workspace = alice.workspaces.first()
+    assert workspace
+    tell(workspace, workspace_usage(workspace.pk, timezone.now()), 80)
+    assert len(mailoutbox) == 6
+    for mail in mailoutbox:
+        assert (mail.content_subtype, mail.attachments) == ("plain", [])
+        assert not getattr(mail, "alternatives", [])
+        assert len(mail.subject.splitlines()) == 1
