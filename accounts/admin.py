@@ -4,10 +4,12 @@
 # Django's admin and form classes cannot be subscripted at run time.
 
 from allauth.account.decorators import secure_admin_login
+from allauth.account.models import EmailAddress
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import UserCreationForm
 from django.contrib.auth.models import Group
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from accounts.models import AccessToken, Invitation, Membership, User, Workspace
@@ -15,6 +17,8 @@ from accounts.models import AccessToken, Invitation, Membership, User, Workspace
 admin.site.site_header = admin.site.site_title = "Gluer"
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 admin.site.unregister(Group)
+admin.site.unregister(EmailAddress)  # an address written in here would get its owner's account by "forgot password"
+RIGHTS = ["is_staff", "is_superuser", "groups", "user_permissions"]
 
 
 class PersonCreationForm(UserCreationForm):
@@ -31,7 +35,10 @@ class MembershipInline(admin.TabularInline):
 
 @admin.register(User)
 class PersonAdmin(UserAdmin):
-    """People; password hashes are not shown, a forgotten password is reset by mail."""
+    """People; password hashes are not shown, a forgotten password is reset by mail.
+
+    Only superusers change other operators, or who is one: everybody else could make themselves more than they are.
+    """
 
     add_form = PersonCreationForm
     list_display = ["email", "name", "is_staff", "is_active", "date_joined", "last_login"]
@@ -44,10 +51,31 @@ class PersonAdmin(UserAdmin):
         ("Operators", {"fields": ["is_staff", "is_superuser", "user_permissions"], "classes": ["collapse"]}),
     ]
     add_fieldsets = [(None, {"fields": ["email", "name", "password1", "password2"]})]
+    actions = ["confirm_addresses"]
+
+    @admin.action(permissions=["change"], description="Confirm the e-mail addresses of selected users")
+    def confirm_addresses(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        """For people whom no mail reaches."""
+        waiting = EmailAddress.objects.select_related("user").filter(user__in=queryset, primary=True, verified=False)
+        done = [found.email for found in waiting if may_change(request, found.user) and found.set_verified()]
+        self.message_user(request, f"Confirmed: {', '.join(done) or 'none, since none was waiting'}.")
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> list[str]:
         """People change their address themselves, since it must be confirmed."""
-        return ["date_joined", "last_login", *(["email"] if obj else [])]
+        rights = [] if request.user.is_superuser else RIGHTS
+        return ["date_joined", "last_login", *rights, *(["email"] if obj else [])]
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Say it for the form, and for the page of a new password."""
+        return super().has_change_permission(request, obj) and may_change(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return super().has_delete_permission(request, obj) and may_change(request, obj)
+
+
+def may_change(request: HttpRequest, person: User | None) -> bool:
+    """Whether the operator may change this person; None is anybody."""
+    return request.user.is_superuser or person is None or not (person.is_staff or person.is_superuser)
 
 
 @admin.register(Workspace)

@@ -23,7 +23,7 @@ class ProjectAdmin(admin.ModelAdmin):
     readonly_fields = ["id", "created_at"]
     actions = ["regenerate_passwords"]
 
-    @admin.action(description="Regenerate the passwords of selected projects")
+    @admin.action(permissions=["change"], description="Regenerate the passwords of selected projects")
     def regenerate_passwords(self, request: HttpRequest, queryset: QuerySet[Project]) -> None:
         for project in queryset:
             project.regenerate_password()
@@ -47,7 +47,7 @@ class KeyAdmin(admin.ModelAdmin):
         """A key stays in its project and of its kind: both are part of its text."""
         return [*self.readonly_fields, "project", "kind"] if obj else list(self.readonly_fields)
 
-    @admin.action(description="Revoke selected keys")
+    @admin.action(permissions=["change"], description="Revoke selected keys")
     def revoke(self, request: HttpRequest, queryset: QuerySet[Key]) -> None:
         for key in queryset:
             key.revoke()
