@@ -9,7 +9,7 @@ from msgspec import UNSET
 from relay.core import frames
 from relay.core.errors import Refused
 from relay.core.held import Held
-from relay.core.reading import is_name
+from relay.core.reading import NAME_RULE, is_name
 
 if TYPE_CHECKING:
     from relay.core.connection import Connection
@@ -82,6 +82,6 @@ def cost_of(channel: str) -> int:
 def check_name(channel: str) -> None:
     """Raises Refused for a channel name that is reserved or impossible."""
     if not is_name(channel):
-        raise Refused("bad_frame", "A channel's name has no control characters.")
+        raise Refused("bad_frame", f"A channel's name {NAME_RULE}.")
     if channel.startswith(RESERVED):
         raise Refused("forbidden", f'Channel names that begin with "{RESERVED}" are reserved.')

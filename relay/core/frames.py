@@ -2,7 +2,7 @@
 
 Rule 1  `data` stays msgspec.Raw: its syntax is checked, its content never decoded, and it leaves as it came.
 Rule 2  What arrives here is valid UTF-8; the edges see to it (GP-30).
-Rule 3  A frame that decodes obeys GP-50, except the control characters of names: see reading.is_name.
+Rule 3  A frame that decodes obeys GP-50, except for the characters of names: see reading.is_name.
 """
 
 from typing import Annotated, Any, Literal

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from relay.core import frames
 from relay.core.errors import Refused
-from relay.core.reading import is_name
+from relay.core.reading import NAME_RULE, is_name
 
 if TYPE_CHECKING:
     from relay.core.calls import Call
@@ -114,7 +114,7 @@ class Functions:
         names = {spec.name for spec in specs}
         for name in names:
             if not is_name(name):
-                raise Refused("bad_frame", "A function's name has no control characters.")
+                raise Refused("bad_frame", f"A function's name {NAME_RULE}.")
         if len(names | server.seats.keys()) > self.most_per_server:
             raise Refused("bad_frame", f"A back end registers at most {self.most_per_server} functions.")
         return [self._register(server, spec) for spec in specs]
@@ -160,7 +160,7 @@ class Functions:
         """The function, with servers or remembered. Raises Refused `bad_frame` for an impossible name."""
         function = self.by_name.get(cmd)
         if function is None and not is_name(cmd):
-            raise Refused("bad_frame", "A function's name has no control characters.")
+            raise Refused("bad_frame", f"A function's name {NAME_RULE}.")
         return function
 
     def expect(self, cmd: str) -> Function:

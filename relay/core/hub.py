@@ -23,7 +23,7 @@ from relay.core.limits import Limits
 from relay.core.others import Others
 from relay.core.quota import Quota
 from relay.core.rates import Rate
-from relay.core.reading import decode, is_name
+from relay.core.reading import NAME_RULE, decode, is_name
 from relay.core.sources import Address, Key, share_of
 from relay.core.statistics import Totals
 from relay.core.suspects import Suspects
@@ -410,7 +410,7 @@ class Hub:
         if frame.session and (len(frame.session) < SHORTEST_SESSION or frame.session.startswith("$gluer")):
             raise Refused("bad_frame", f"A session id is a secret of at least {SHORTEST_SESSION} characters.")
         if not (is_name(frame.session) and is_name(frame.name) and is_name(frame.sdk)):
-            raise Refused("bad_frame", "session, name and sdk have no control characters.")
+            raise Refused("bad_frame", f"Each of session, name and sdk {NAME_RULE}.")
         address = connection.address
         if not address.failures.ready(now) or not address.hellos.take(now):
             self.totals.hellos_refused["rate_limited"] += 1

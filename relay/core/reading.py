@@ -19,7 +19,10 @@ DEEPEST: Final = 128  # levels of nesting, the frame itself being the first (GP-
 _decoder: Final[msgspec.json.Decoder[AnyFrame]] = msgspec.json.Decoder(AnyFrame)
 _envelope = msgspec.json.Decoder(Envelope)
 _any_json = msgspec.json.Decoder(Raw)
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+NAME_RULE: Final = "has no control characters, and none that are invisible or turn the direction of text"
+_UNSEEN = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e007f]"
+)
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _NOT_QUOTES_OR_BRACKETS: Final = bytes(set(range(256)) - set(b'"[]{}'))
 
@@ -89,8 +92,8 @@ def is_deep(raw: bytes) -> bool:
 
 
 def is_name(text: str) -> bool:
-    """No control characters (GP-50). Asked where a name is first stored, or was not found."""
-    return text.isprintable() or not _CONTROL.search(text)
+    """Whether people see all of `text` (GP-50). Asked where a name is first stored, or was not found."""
+    return text.isprintable() or not _UNSEEN.search(text)
 
 
 def _wrong(raw: bytes, reason: str) -> Refused | Unreadable:

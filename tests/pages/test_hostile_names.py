@@ -17,7 +17,7 @@ from relay.core.connection import BACKEND
 from relay.core.frames import FunctionSpec
 from relay.core.tenant import Tenant
 from tests.conftest import PASSWORD, back_end
-from tests.pages.walk import BIDI, NAME, Strict, every_path
+from tests.pages.walk import BIDI, NAME, ZERO_WIDTH, Strict, every_path
 
 EVERYTHING = NAME + "".join(map(chr, BIDI))
 ADDRESS = '"<script>ran=1</script>"@example.org'
@@ -99,3 +99,33 @@ def test_mails_are_text_and_their_subjects_one_line(
         assert (mail.content_subtype, mail.attachments) == ("plain", [])
         assert not getattr(mail, "alternatives", [])
         assert len(mail.subject.splitlines()) == 1
+
+
+@pytest.mark.parametrize("character", [chr(code) for code in (*BIDI, *ZERO_WIDTH)], ids=ascii)
+def test_no_name_is_chosen_with_what_nobody_sees(alice: User, project: Project, client: Client, character: str) -> None:
+    User.objects.update(is_staff=True, is_superuser=True)
+    name, workspace = f"Shop{character}2", project.workspace_id
+    Client().post(
+        "/accounts/signup/", {"name": name, "email": "d@example.org", "password1": PASSWORD, "password2": PASSWORD}
+    )
+    client.force_login(alice)
+    client.post("/admin/projects/key/add/", {"project": project.id, "kind": "private", "name": name})
+    for path, more in (
+        ("/ctx/profile/name", {}),
+        ("/ctx/profile/tokens", {"days": "30", "scope": "read"}),
+        (f"/ctx/workspaces/{workspace}/name", {}),
+        (f"/ctx/workspaces/{workspace}/projects", {}),
+        (f"/ctx/projects/{project.id}/keys", {"kind": "private"}),
+        (f"/ctx/projects/{project.id}/settings", {"hold_seconds": "5"}),
+    ):
+        assert "invisible" in client.post(path, {"name": name, **more}).text, path
+    api = f"/api/v1/projects/{project.id}"
+    for method, path, body in (
+        ("patch", api, {"name": name}),
+        ("post", f"{api}/keys", {"name": name, "kind": "public"}),
+        ("post", "/api/v1/projects", {"name": name, "workspace": workspace}),
+    ):
+        answer = getattr(client, method)(path, body, content_type="application/json")
+        assert "invisible" in answer.json()["errors"]["name"][0], path
+    for model in (User, Workspace, Project, Key, AccessToken):
+        assert not model._default_manager.filter(name__contains=character).exists()

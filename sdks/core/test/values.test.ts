@@ -53,9 +53,9 @@ test.each(['short', 'x'.repeat(129), '$gluer-0123456789', 5])('%j is no session 
   expect(() => checkSession(id)).toThrow(/16 to 128/);
 });
 
-test('names have 1 to 128 characters, none of them a control character or half a pair', () => {
+test('names have 1 to 128 characters, none of them unseen or half a pair', () => {
   expect(checkName('name', '\u{1F600}'.repeat(128))).toHaveLength(256);
-  for (const name of ['', 'x'.repeat(129), 'a\u0007', 'a\uD800', 5]) expect(() => checkName('name', name)).toThrow(GluerError);
+  for (const name of ['', 'x'.repeat(129), 'a\u0007', 'a\uD800', '\u202ea', 'a\u200b', 5]) expect(() => checkName('name', name)).toThrow(GluerError);
   expect(() => checkChannel('$gluer.x')).toThrow(/reserved/);
 });
 
