@@ -1,7 +1,9 @@
 """What Gluer changes in allauth."""
 
+import re
 from ipaddress import IPv6Address, ip_address
 from typing import Any
+from urllib.parse import urlsplit
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.forms import default_token_generator
@@ -9,8 +11,10 @@ from allauth.account.internal.stagekit import unstash_login
 from allauth.account.models import EmailAddress
 from allauth.account.utils import user_pk_to_url_str
 from allauth.core.internal import ratelimit
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.core.exceptions import ValidationError
 from django.core.mail import EmailMessage
 from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse
@@ -19,6 +23,7 @@ from django.urls import reverse
 from accounts import devices
 from accounts.mails import Queue
 from accounts.models import User
+from accounts.names import UNSEEN
 
 APP = "allauth.account"  # whose ACCOUNT_RATE_LIMITS are counted
 
@@ -31,6 +36,12 @@ class AccountAdapter(DefaultAccountAdapter):
         if isinstance(user, User):
             user.name = form.cleaned_data["name"]
         return super().save_user(request, user, form, commit)
+
+    def clean_email(self, email: str) -> str:
+        """Refuse what Django's validator lets pass: controls in quotes, and a domain that shows as another one."""
+        if re.search(UNSEEN, email):
+            raise ValidationError("An e-mail address has no control or invisible characters.")
+        return super().clean_email(email)
 
     def get_client_ip(self, request: HttpRequest) -> str:
         """The address that attempts are counted by; an IPv4 address that came in as IPv6 is itself again."""
@@ -116,9 +127,21 @@ class AccountAdapter(DefaultAccountAdapter):
         return mail
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        """Send a mail unless its address has had too many like it, which whoever asked for it is not told."""
-        if self.may_mail(template_prefix, email):
-            super().send_mail(template_prefix, email, context)
+        """Send a mail unless its address has had too many like it, which whoever asked for it is not told.
+
+        Its links lead to SITE_URL, whatever `Host` the request had that asked for it.
+        """
+        if not self.may_mail(template_prefix, email):
+            return
+        site = urlsplit(settings.SITE_URL)
+        links = {
+            name: urlsplit(value)._replace(scheme=site.scheme, netloc=site.netloc).geturl()
+            for name, value in context.items()
+            if name.endswith("_url")
+        }
+        super().send_mail(
+            template_prefix, email, {**context, **links, "current_site": {"name": "Gluer", "domain": site.netloc}}
+        )
 
     def may_mail(self, template_prefix: str, email: str) -> bool:
         """Count a mail of a kind to an address; False when it is one too many.

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from django.conf import settings
 from django.core.mail import EmailMessage
 from django.test import Client
 from pytest_django import Settings
@@ -14,7 +15,7 @@ FORM = {"name": "Dora", "email": "Dora@Example.org", "password1": PASSWORD, "pas
 
 
 def link_in(mail: EmailMessage) -> str:
-    found = re.search(r"http://testserver(/\S+)", str(mail.body))
+    found = re.search(rf"{settings.SITE_URL}(/\S+)", str(mail.body))
     assert found
     return found[1]
 
@@ -64,11 +65,28 @@ def test_a_confirmed_address_is_confirmed_again_without_harm(
     assert client.get("/ctx").status_code == 200
 
 
+def test_mails_lead_to_the_site_whatever_host_was_asked(
+    alice: User, client: Client, mailoutbox: list[EmailMessage]
+) -> None:
+    asked = {"host": "127.0.0.1:6666"}  # an allowed host, at the attacker's port
+    client.post("/accounts/signup/", FORM, headers=asked)
+    client.post("/accounts/signup/", {**FORM, "email": alice.email}, headers=asked)
+    for address in (alice.email, "nobody@example.org"):
+        client.post("/accounts/password/reset/", {"email": address}, headers=asked)
+    client.force_login(alice)
+    client.post("/accounts/email/", {"action_add": "", "email": "alice@new.example"}, headers=asked)
+    assert len(mailoutbox) == 5
+    for mail in mailoutbox:
+        assert link_in(mail)
+        assert "127.0.0.1" not in mail.subject + str(mail.body)
+
+
 @pytest.mark.parametrize(
     ("field", "value", "sentence"),
     [
         ("name", "", "This field is required"),
         ("email", "nonsense", "Enter a valid email address"),
+        ("email", "dora@ex\u202eample.org", "no control or invisible characters"),
         ("password1", "12345678", "too common"),
         ("password2", "another one", "same password"),
     ],
