@@ -116,11 +116,11 @@ class InvitationAdmin(admin.ModelAdmin):
 class AccessTokenAdmin(admin.ModelAdmin):
     """Tokens can be looked at and revoked (deleted); only their owner can make one, since only they see it."""
 
-    list_display = ["name", "user", "hint", "created_at", "last_used_at", "expires_at"]
-    list_filter = ["created_at", "expires_at"]
+    list_display = ["name", "user", "scope", "hint", "created_at", "last_used_at", "expires_at"]
+    list_filter = ["scope", "created_at", "expires_at"]
     list_select_related = ["user"]
     search_fields = ["name", "user__email"]
-    fields = ["user", "name", "hint", "created_at", "last_used_at", "expires_at"]
+    fields = ["user", "name", "scope", "hint", "created_at", "last_used_at", "expires_at"]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 
-from django.db.models import Q
 from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
@@ -22,7 +21,8 @@ class AccessTokenAuthentication(BaseAuthentication):
         token = find_token(text.strip())
         if token is None:
             raise AuthenticationFailed(
-                f"This access token ({TOKEN_PREFIX}…) is unknown, revoked or expired. Make one on your profile page."
+                f"This access token ({TOKEN_PREFIX}…) is unknown, revoked, expired or ended by a new password. "
+                "Make one on your profile page."
             )
         note_use(token)
         return token.user, token
@@ -32,8 +32,7 @@ class AccessTokenAuthentication(BaseAuthentication):
 
 
 def find_token(text: str) -> AccessToken | None:
-    in_time = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
-    tokens = AccessToken.objects.select_related("user").filter(in_time, user__is_active=True)
+    tokens = AccessToken.objects.select_related("user").filter(expires_at__gt=timezone.now(), user__is_active=True)
     return tokens.filter(digest=digest(text)).first()
 
 

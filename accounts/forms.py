@@ -10,7 +10,7 @@ from django import forms
 from django.http import HttpRequest
 from django.utils import timezone
 
-from accounts.models import Membership, Role, User, Workspace
+from accounts.models import LONGEST_TOKEN_LIFE, TOKEN_LIFE, Membership, Role, Scope, User, Workspace
 from accounts.names import LONGEST_NAME, validate_name
 
 
@@ -55,15 +55,18 @@ class InvitationForm(RoleForm):
 
 class TokenForm(forms.Form):
     name = forms.CharField(max_length=LONGEST_NAME, validators=[validate_name], help_text="Where you will use it.")
+    scope = forms.ChoiceField(
+        label="May",
+        choices=Scope.choices,
+        initial=Scope.READ,
+        help_text="One that may only read changes nothing and sees no private key or password.",
+    )
     days = forms.TypedChoiceField(
         label="Valid for",
-        choices=[(30, "30 days"), (90, "90 days"), (365, "a year"), ("", "ever")],
+        choices=[(days, f"{days} days") for days in (7, 30, TOKEN_LIFE.days, LONGEST_TOKEN_LIFE.days)],
         coerce=int,
-        empty_value=None,
-        required=False,
-        initial=90,
+        initial=TOKEN_LIFE.days,
     )
 
-    def expires_at(self) -> datetime | None:
-        days = self.cleaned_data["days"]
-        return timezone.now() + timedelta(days=days) if days else None
+    def expires_at(self) -> datetime:
+        return timezone.now() + timedelta(days=self.cleaned_data["days"])

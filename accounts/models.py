@@ -21,6 +21,8 @@ INVITED_FOR = timedelta(days=7)
 MOST_WORKSPACES = 100  # that one user is a member of
 MOST_TOKENS = 50  # per user
 TOKEN_PREFIX = "gluer_pat_"  # noqa: S105
+TOKEN_LIFE = timedelta(days=90)  # of a token whose maker said nothing
+LONGEST_TOKEN_LIFE = timedelta(days=365)  # nobody remembers for longer where a token lies
 HINT_LENGTH = 4  # characters at a secret's end that tell it from others
 
 
@@ -47,12 +49,16 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     @transaction.atomic
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Save; a new user gets a personal workspace, whichever way they came."""
+        """Save; a new user gets a personal workspace, and a new password ends all access tokens, whichever way."""
         new = self._state.adding
+        # What `set_password` was given; a mere rehash of the same password leaves None.
+        new_password = self._password is not None  # type: ignore[attr-defined]
         self.email = self.email.lower()
         super().save(*args, **kwargs)
         if new:
             Workspace.make(f"{self.name or self.email}’s workspace", owner=self)
+        elif new_password:
+            self.access_tokens.all().delete()
 
 
 class Workspace(models.Model):
@@ -241,6 +247,17 @@ class Invitation(models.Model):
         return Membership.make(self.workspace, user, self.role)
 
 
+class Scope(models.TextChoices):
+    """What a program may do with an access token."""
+
+    READ = "read", "Read only"
+    WRITE = "write", "Read and write"
+
+
+def token_expiry() -> datetime:
+    return timezone.now() + TOKEN_LIFE
+
+
 class AccessToken(models.Model):
     """A personal access token for the REST API. Its text is shown once and not kept."""
 
@@ -250,7 +267,8 @@ class AccessToken(models.Model):
     hint = models.CharField(max_length=HINT_LENGTH, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
-    expires_at = models.DateTimeField(null=True, blank=True)
+    expires_at = models.DateTimeField(default=token_expiry)
+    scope = models.CharField(max_length=10, choices=Scope, default=Scope.WRITE)
 
     class Meta:
         ordering = ["-id"]
@@ -259,17 +277,22 @@ class AccessToken(models.Model):
         return f"{self.name} ({TOKEN_PREFIX}…{self.hint})"
 
     def clean(self) -> None:
-        """Refuse a token too many."""
+        """Refuse a token that lives too long, and a token too many."""
+        if self.expires_at > timezone.now() + LONGEST_TOKEN_LIFE:
+            raise ValidationError(f"An access token is valid for at most {LONGEST_TOKEN_LIFE.days} days.")
         if AccessToken.objects.filter(user_id=self.user_id).exclude(pk=self.pk).count() >= MOST_TOKENS:
             raise ValidationError(f"You can have at most {MOST_TOKENS} access tokens. Revoke one first.")
 
     @classmethod
     @transaction.atomic
-    def make(cls, user: User, name: str, expires_at: datetime | None = None) -> tuple["AccessToken", str]:
-        """A new token and its text, which nobody can read again. Raises ValidationError when there are too many."""
+    def make(
+        cls, user: User, name: str, expires_at: datetime | None = None, scope: str = Scope.WRITE
+    ) -> tuple["AccessToken", str]:
+        """A new token and its text, which nobody can read again. Raises ValidationError as `clean` does."""
         User.objects.select_for_update().get(pk=user.pk)  # two at once would both see room for one more
         text = TOKEN_PREFIX + random_text()
-        token = cls(user=user, name=name, digest=digest(text), hint=text[-HINT_LENGTH:], expires_at=expires_at)
+        token = cls(user=user, name=name, digest=digest(text), hint=text[-HINT_LENGTH:], scope=scope)
+        token.expires_at = expires_at or token.expires_at
         token.full_clean(exclude=["digest", "hint"])
         token.save()
         return token, text

@@ -5,9 +5,10 @@ from typing import Any
 from rest_framework import parsers
 from rest_framework.exceptions import NotAuthenticated, ParseError
 from rest_framework.pagination import LimitOffsetPagination
+from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
-from accounts.models import User
+from accounts.models import AccessToken, Scope, User
 
 
 class JSONParser(parsers.JSONParser):
@@ -22,6 +23,17 @@ class JSONParser(parsers.JSONParser):
 
 class Pagination(LimitOffsetPagination):
     max_limit = 500  # rows of one answer
+
+
+class TokenScope(BasePermission):
+    """An access token that may only read is refused wherever something changes or a secret is shown: all but GET."""
+
+    code = "read_only_token"
+    message = "This access token may only read. Make one that may write on your profile page."
+
+    def has_permission(self, request: Request, view: object) -> bool:
+        reads_only = isinstance(request.auth, AccessToken) and request.auth.scope != Scope.WRITE
+        return request.method in SAFE_METHODS or not reads_only
 
 
 def signed_in(request: Request) -> User:

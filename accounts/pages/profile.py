@@ -32,7 +32,8 @@ def make_token(request: SignedInRequest) -> HttpResponse:
     form = TokenForm(request.POST)
     if form.is_valid():
         try:
-            token, text = AccessToken.make(request.user, form.cleaned_data["name"], form.expires_at())
+            name, scope = form.cleaned_data["name"], form.cleaned_data["scope"]
+            token, text = AccessToken.make(request.user, name, form.expires_at(), scope)
         except ValidationError as error:
             form.add_error(None, error.messages)
         else:

@@ -1,7 +1,10 @@
 """Workspaces' members, and the profile."""
 
+from datetime import timedelta
+
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from accounts.models import MOST_TOKENS, AccessToken, User, Workspace
 from tests.conftest import PASSWORD
@@ -70,19 +73,20 @@ def test_one_changes_ones_name(page: Client, alice: User) -> None:
 
 
 def test_an_access_token_is_shown_once(page: Client, alice: User) -> None:
-    answer = page.post("/ctx/profile/tokens", {"name": "laptop", "days": "30"})
+    answer = page.post("/ctx/profile/tokens", {"name": "laptop", "days": "30", "scope": "read"})
     token = AccessToken.objects.get()
     [text] = [word for word in answer.text.replace("<", " ").replace(">", " ").split() if word.startswith("gluer_pat_")]
     assert text.endswith(token.hint)
     assert len(text) == len("gluer_pat_") + 32
-    assert token.expires_at
+    assert token.scope == "read"
+    assert token.expires_at < timezone.now() + timedelta(days=30)
     assert text not in page.get("/ctx/profile").text
 
 
 def test_a_token_too_many_is_refused(page: Client, alice: User) -> None:
     for number in range(MOST_TOKENS):
         AccessToken.make(alice, str(number))
-    answer = page.post("/ctx/profile/tokens", {"name": "one more", "days": ""})
+    answer = page.post("/ctx/profile/tokens", {"name": "one more", "days": "90", "scope": "write"})
     assert f"at most {MOST_TOKENS} access tokens" in answer.text
 
 
