@@ -13,6 +13,7 @@ import structlog
 from structlog.typing import EventDict, Processor
 
 QUERY = re.compile(r"(?<=[\w/])\?[^\s\"'<>]+")
+LONGEST_REFUSAL = 200  # characters
 STAMP = ("timestamp", "level", "logger", "event", "exception")
 
 
@@ -60,6 +61,14 @@ def without_path(logger: Any, method: str, event: EventDict) -> EventDict:
     return event
 
 
+def short_refusals(logger: Any, method: str, event: EventDict) -> EventDict:
+    """What Django refuses as suspicious, a wrong Host above all, is a stranger's doing: one short line of it."""
+    if event["logger"].startswith("django.security."):
+        event.pop("exc_info", None)
+        event["event"] = event["event"][:LONGEST_REFUSAL]
+    return event
+
+
 def without_queries(logger: Any, method: str, event: EventDict) -> EventDict:
     """Query strings hold what people typed."""
     for name in ("event", "exception"):
@@ -83,6 +92,7 @@ COMMON: list[Processor] = [
 ]
 ENDING: list[Processor] = [
     without_path,
+    short_refusals,
     structlog.stdlib.ProcessorFormatter.remove_processors_meta,
     structlog.processors.format_exc_info,
     without_queries,

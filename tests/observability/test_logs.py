@@ -81,6 +81,18 @@ def test_what_django_says_of_a_request_carries_its_id_and_not_its_path(relay: Re
     assert "Zacharias" not in relay.printed()
 
 
+@pytest.mark.parametrize("path", ["/", "/accounts/login/", "/api/v1/projects", "/static/gluer.css"])
+def test_a_request_for_another_host_makes_one_short_line(relay: RelayServer, path: str) -> None:
+    given = f"host{path.replace('/', '.')}"
+    answer = get(relay, path, **{"Host": "attacker.example" + "x" * 5_000, "X-Request-ID": given})
+    said = [line for line in lines(relay, request_id=given) if line["logger"] != "gluer.access"]
+    assert len(said) == (answer.status_code == 400)
+    for line in said:
+        assert line["logger"] == "django.security.DisallowedHost"
+        assert "exception" not in line
+        assert len(json.dumps(line)) < 500
+
+
 @pytest.mark.parametrize("kind", ["uvicorn", "plain"])
 async def test_no_name_no_payload_and_no_key_is_in_the_log(home: Home, office: Office, kind: str) -> None:
     with running(logging_relay(home, kind), office) as server:  # which looks for the keys
