@@ -1,8 +1,12 @@
 """REST: the caller's workspaces, and invitations into them."""
 
+from functools import cache
+
 from django.db.models import F, QuerySet
-from django.http import Http404
+from django.http import Http404, HttpResponse
 from django.urls import path
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiJsonRenderer2
 from drf_spectacular.utils import extend_schema
 from rest_framework import generics, serializers, status
 from rest_framework.request import Request
@@ -83,6 +87,27 @@ class InvitationResend(APIView):
         invitation = get_invitation(person, workspace_id, invitation_id)
         send_again(request._request, invitation, person)
         return Response(InvitationSerializer(invitation).data)
+
+
+@extend_schema(exclude=True)
+class Schema(APIView):
+    """The OpenAPI schema, for everybody; it is the same for all."""
+
+    authentication_classes = []
+    permission_classes = []
+    renderer_classes = [OpenApiJsonRenderer, OpenApiJsonRenderer2]  # what may be asked for: the latter is plain JSON
+
+    def get(self, request: Request) -> HttpResponse:
+        headers = {"Cache-Control": "public, max-age=300"}  # s
+        return HttpResponse(schema_text(), content_type=OpenApiJsonRenderer.media_type, headers=headers)
+
+
+@cache
+def schema_text() -> bytes:
+    """The schema in JSON. It is made once in a process, since that takes 60 ms."""
+    schema = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+    text: bytes = OpenApiJsonRenderer().render(schema, renderer_context={})
+    return text
 
 
 @extend_schema(exclude=True)

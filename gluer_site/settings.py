@@ -267,6 +267,7 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_THROTTLE_CLASSES": ["rest_framework.throttling.UserRateThrottle"],
     "DEFAULT_THROTTLE_RATES": {"user": REST_RATE},
+    "NUM_PROXIES": 0,  # REMOTE_ADDR is the client's already: uvicorn takes it from TRUSTED_PROXIES' header (serve.py)
     "EXCEPTION_HANDLER": "accounts.problems.problem",
     "DEFAULT_VERSIONING_CLASS": None,
 }

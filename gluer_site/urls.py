@@ -2,9 +2,8 @@
 
 from django.contrib import admin
 from django.urls import include, path
-from drf_spectacular.views import SpectacularJSONAPIView
 
-from accounts.api import NoSuchPath
+from accounts.api import NoSuchPath, Schema
 
 urlpatterns = [
     path("", include("accounts.urls")),
@@ -15,7 +14,7 @@ urlpatterns = [
     path("api/v1/", include("projects.api")),
     path("api/v1/", include("billing.api")),
     path("api/v1/", include("relay.api")),
-    path("api/schema", SpectacularJSONAPIView.as_view(), name="schema"),
+    path("api/schema", Schema.as_view(), name="schema"),
     # Last, since it answers whatever else begins with api/.
     path("api/<path:rest>", NoSuchPath.as_view()),
 ]

@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from openapi_spec_validator import OpenAPIV31SpecValidator
+from rest_framework.throttling import UserRateThrottle
 
 
 @pytest.fixture
@@ -37,6 +38,22 @@ def test_it_lists_what_there_is(schema: Any) -> None:
         "/api/v1/workspaces/{workspace_id}/invitations/{invitation_id}",
         "/api/v1/workspaces/{workspace_id}/invitations/{invitation_id}/resend",
     } <= schema["paths"].keys()
+
+
+def test_it_is_made_once(db: None, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = client.get("/api/schema").content
+    monkeypatch.setattr("accounts.api.SchemaGenerator", None)
+    for accept in ("application/json", "application/vnd.oai.openapi+json", "*/*;v=7"):
+        assert client.get("/api/schema?lang=de", headers={"accept": accept}).content == first
+
+
+def test_who_names_other_addresses_is_throttled_all_the_same(
+    db: None, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(UserRateThrottle, "THROTTLE_RATES", {"user": "2/min"})
+    spoofed = [client.get("/api/schema", headers={"x-forwarded-for": f"10.0.0.{n}"}) for n in range(3)]
+    assert [answer.status_code for answer in spoofed] == [200, 200, 429]
+    assert client.get("/api/schema", REMOTE_ADDR="192.0.2.7").status_code == 200
 
 
 def test_it_says_how_to_show_who_one_is(schema: Any) -> None:
