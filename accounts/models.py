@@ -150,7 +150,8 @@ class Membership(models.Model):
 
     @transaction.atomic
     def change_role(self, role: str) -> None:
-        """Raises ValidationError for the last owner."""
+        """Raises ValidationError for the last owner, and when the membership has ended meanwhile."""
+        self.read_locked()
         if role != Role.OWNER:
             self.refuse_last_owner()
         self.role = role
@@ -158,12 +159,21 @@ class Membership(models.Model):
 
     @transaction.atomic
     def leave(self) -> None:
-        """End the membership. Raises ValidationError for the last owner."""
+        """End the membership. Raises ValidationError as `change_role` does."""
+        self.read_locked()
         self.refuse_last_owner()
         self.delete()
 
+    def read_locked(self) -> None:
+        """Read the role behind the workspace's lock: another request may have changed it since this one read it."""
+        Workspace.objects.select_for_update().filter(pk=self.workspace_id).first()
+        try:
+            self.refresh_from_db(fields=["role"])
+        except Membership.DoesNotExist:
+            raise ValidationError("This person is no longer a member.") from None
+
     def refuse_last_owner(self) -> None:
-        Workspace.objects.select_for_update().get(pk=self.workspace_id)  # two last owners may go at once
+        """Ask behind the lock (`read_locked`), since two last owners may go at once."""
         owners = Membership.objects.filter(workspace_id=self.workspace_id, role=Role.OWNER)
         if self.owns and not owners.exclude(pk=self.pk).exists():
             raise ValidationError("A workspace needs an owner. Make somebody else an owner first.")

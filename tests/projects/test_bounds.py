@@ -7,7 +7,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import connection
 
-from accounts.models import MOST_TOKENS, AccessToken, Workspace
+from accounts.models import MOST_TOKENS, AccessToken, Membership, Role, User, Workspace
 from projects.models import MOST_KEYS, MOST_PROJECTS, Key, Project
 
 
@@ -52,6 +52,46 @@ def test_the_last_token_is_made_once(workspace: Workspace) -> None:
     for number in range(MOST_TOKENS - 1):
         AccessToken.make(alice, str(number))
     assert at_once(lambda: AccessToken.make(alice, "last")) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("act", ["leave", "step down"])
+def test_who_was_made_the_last_owner_meanwhile_stays(workspace: Workspace, bob: User, act: str) -> None:
+    """Bob’s request has read that he owns nothing; Alice hands over to him and leaves before it has the lock."""
+    alices, bobs = (workspace.memberships.get(user=user) for user in (workspace.members.first(), bob))
+    read, handed_over = threading.Event(), threading.Event()
+    refusals: list[ValidationError] = []
+
+    def leave() -> None:
+        stale = Membership.objects.get(pk=bobs.pk)
+        read.set()
+        handed_over.wait()
+        try:
+            stale.leave() if act == "leave" else stale.change_role(Role.ADMIN)
+        except ValidationError as refusal:
+            refusals.append(refusal)
+        finally:
+            connection.close()
+
+    request = threading.Thread(target=leave)
+    request.start()
+    read.wait()
+    bobs.change_role(Role.OWNER)
+    alices.leave()
+    handed_over.set()
+    request.join()
+    assert workspace.memberships.get().role == Role.OWNER
+    assert "needs an owner" in str(refusals[0])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_was_removed_meanwhile_gets_no_role_and_leaves_no_error(workspace: Workspace, bob: User) -> None:
+    member = workspace.memberships.get(user=bob)
+    Membership.objects.get(pk=member.pk).leave()
+    for act in (member.leave, lambda: member.change_role(Role.OWNER)):
+        with pytest.raises(ValidationError, match="no longer a member"):
+            act()
+    assert not workspace.memberships.filter(user=bob).exists()
 
 
 @pytest.mark.django_db(transaction=True)
