@@ -4,15 +4,17 @@ from typing import Any
 
 from django.urls import path
 from drf_spectacular.utils import extend_schema
-from rest_framework import serializers
+from rest_framework import generics, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.rest import signed_in
+from projects.models import Project
 from projects.permissions import get_project
 from relay.core.statistics import MEANINGS
-from relay.templatetags.relay_tags import active_servers, relay
+from relay.runtime import MOST_SHOWN, shown
+from relay.templatetags.relay_tags import relay
 
 
 class ServerSerializer(serializers.Serializer[Any]):
@@ -20,15 +22,20 @@ class ServerSerializer(serializers.Serializer[Any]):
     name = serializers.CharField(help_text="What the back end calls itself; may be empty.")
     sdk = serializers.CharField(help_text="As gluer-nodejs/1.0.0; may be empty.")
     since = serializers.DateTimeField()
-    functions = serializers.ListField(child=serializers.CharField())
+    functions = serializers.ListField(child=serializers.CharField(), help_text=f"The first {MOST_SHOWN} by name.")
+    function_count = serializers.IntegerField(help_text="How many it has registered.")
 
 
-class ServerList(APIView):
+class ServerList(generics.GenericAPIView[Project]):
+    serializer_class = ServerSerializer
+    queryset = Project.objects.none()
+
     @extend_schema(operation_id="projects_servers_list", responses=ServerSerializer(many=True))
     def get(self, request: Request, project_id: str) -> Response:
         """A project's back ends that are connected now, oldest first."""
         project, _ = get_project(signed_in(request), project_id)
-        return Response(ServerSerializer(active_servers(project.pk), many=True).data)
+        page = self.paginate_queryset(relay().back_ends(project.pk)) or []
+        return self.get_paginated_response(self.get_serializer(map(shown, page), many=True).data)
 
 
 class FunctionSerializer(serializers.Serializer[Any]):
@@ -41,12 +48,16 @@ class FunctionSerializer(serializers.Serializer[Any]):
     )
 
 
-class FunctionList(APIView):
+class FunctionList(generics.GenericAPIView[Project]):
+    serializer_class = FunctionSerializer
+    queryset = Project.objects.none()
+
     @extend_schema(operation_id="projects_functions_list", responses=FunctionSerializer(many=True))
     def get(self, request: Request, project_id: str) -> Response:
         """The functions that a project's connected back ends have registered."""
         project, _ = get_project(signed_in(request), project_id)
-        return Response(FunctionSerializer(relay().functions(project.pk), many=True).data)
+        page = self.paginate_queryset(relay().functions(project.pk))
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
 
 class CallsSerializer(serializers.Serializer[Any]):

@@ -31,6 +31,7 @@ SEAL_EVERY = 1.0  # s; what a killed process loses of its counts at most
 TIDY_EVERY = 10.0  # s
 LOOK_EVERY = 0.1  # s, while the process drains
 LOOKUP_THREADS = 4
+MOST_SHOWN = 100  # functions of one server on pages and in REST; a server may have ten times as many
 log = logging.getLogger(__name__)
 
 
@@ -42,7 +43,8 @@ class Server:
     name: str
     sdk: str
     since: datetime
-    functions: list[str]
+    functions: list[str]  # the first MOST_SHOWN by name
+    function_count: int  # all of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,16 +199,12 @@ class Relay:
 
     # --- for pages and REST ------------------------------------------------------------------------------------------
 
-    def servers(self, project_id: str) -> list[Server]:
+    def back_ends(self, project_id: str) -> list[Connection]:
         """The project's connected back ends, oldest first. Called from other threads: copies are made in one step."""
         tenant = self.hub.tenants.get(project_id)
         if tenant is None:
             return []
-        return [
-            Server(c.id, c.name, c.sdk, datetime.fromisoformat(c.connected_at), sorted(c.seats.copy()))
-            for c in [*list(tenant.connections), *list(tenant.remote.values())]
-            if c.peer == BACKEND
-        ]
+        return [c for c in [*list(tenant.connections), *list(tenant.remote.values())] if c.peer == BACKEND]
 
     def functions(self, project_id: str) -> list[RegisteredFunction]:
         """The functions that have servers now, by name."""
@@ -222,6 +220,13 @@ class Relay:
         """What became of the project's calls in the last hour, by name (relay/core/statistics.py), the most first."""
         tenant = self.hub.tenants.get(project_id)
         return {} if tenant is None else dict(tenant.statistics.last_hour().most_common())
+
+
+def shown(back_end: Connection) -> Server:
+    """A back end as pages and REST show it; made for those on the page alone, since there may be thousands."""
+    names = list(back_end.seats)
+    since = datetime.fromisoformat(back_end.connected_at)
+    return Server(back_end.id, back_end.name, back_end.sdk, since, sorted(names)[:MOST_SHOWN], len(names))
 
 
 async def passes(seconds: float, or_else: asyncio.Event) -> None:

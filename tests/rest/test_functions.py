@@ -16,7 +16,7 @@ def path(project: Project) -> str:
 def test_the_latest_registration_holds_and_what_it_changed_is_told(
     request: pytest.FixtureRequest, client_of: ClientOf, project: Project, who: str
 ) -> None:
-    assert client_of(request.getfixturevalue(who)).get(path(project)).json() == [
+    assert client_of(request.getfixturevalue(who)).get(path(project)).json()["results"] == [
         {
             "name": "calculator:add",
             "policy": "random",
@@ -28,7 +28,7 @@ def test_the_latest_registration_holds_and_what_it_changed_is_told(
 
 
 def test_a_project_without_back_ends_has_none(client_of: ClientOf, alice: User, project: Project) -> None:
-    assert client_of(alice).get(path(project)).json() == []
+    assert client_of(alice).get(path(project)).json()["results"] == []
 
 
 @pytest.mark.usefixtures("two_minds")

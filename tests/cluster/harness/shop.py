@@ -32,5 +32,5 @@ class ClusterShop(ShopAt[Door]):
     async def sees_functions(self, *names: str, seconds: float = 5.0) -> None:
         """Wait until its door shows these functions, by name."""
         async with asyncio.timeout(seconds):
-            while tuple(function["name"] for function in await self._rest("functions")) != names:
+            while tuple(function["name"] for function in (await self._rest("functions"))["results"]) != names:
                 pass

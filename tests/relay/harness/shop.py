@@ -86,7 +86,7 @@ class ShopAt(Generic[AnyDoor]):
 
     async def servers(self) -> list[dict[str, Any]]:
         """The connected back ends, as REST shows them."""
-        servers: list[dict[str, Any]] = await self._rest("servers")
+        servers: list[dict[str, Any]] = (await self._rest("servers"))["results"]
         return servers
 
     async def calls(self) -> dict[str, int]:
