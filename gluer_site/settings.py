@@ -4,6 +4,7 @@ GLUER_MODE=embedded (the default) needs nothing: SQLite, secrets generated into 
 GLUER_MODE=production takes secrets, hosts, database and Redis from the environment and refuses unsafe ones.
 """
 
+import os
 import re
 from hashlib import sha256
 from ipaddress import ip_network
@@ -19,6 +20,9 @@ from gluer_site.environment import Environment
 from gluer_site.logs import logging_settings
 from gluer_site.secrets import installation_secrets, is_fernet_key
 from relay.core.limits import Limits
+
+# Every program of Gluer reads this file before it writes one: database, secrets and schedule are nobody else's to read.
+os.umask(0o077)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -125,6 +129,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 STATIC_URL = "/static/"
 STATIC_ROOT = HOME / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
+FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o755  # collected files are for who serves them; files are 0644 by default
 WHITENOISE_USE_FINDERS = EMBEDDED
 if EMBEDDED:
     STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # WhiteNoise warns when it is missing; finders serve the files

@@ -1,7 +1,6 @@
 """`python -m gluer_site.embedded`: serves Gluer in the foreground until Ctrl-C. `make run` calls this."""
 
 import asyncio
-import os
 import sys
 
 from gluer_site.embedded.options import Options, StartError, read_options
@@ -12,7 +11,6 @@ from gluer_site.environment import WrongEnvironment
 
 def main() -> int:
     """Serve until asked to stop. Returns the exit code: 0 after a stop that was asked for, 1 with a sentence else."""
-    os.umask(0o077)  # the database, the secrets and the demo account are nobody else's to read
     try:
         return serve(read_options())
     except (WrongEnvironment, StartError) as problem:
