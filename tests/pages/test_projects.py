@@ -30,6 +30,11 @@ def test_a_new_project_has_everything(page: Client, workspace: Workspace) -> Non
     assert "Shop" in page.get("/ctx").text
 
 
+@pytest.mark.parametrize("path", ["", "/keys"])
+def test_it_is_said_where_keys_are_what_a_public_key_hears(page: Client, project: Project, path: str) -> None:
+    assert "A public key hears every channel" in page.get(f"/ctx/projects/{project.id}{path}").text
+
+
 @pytest.mark.parametrize("name", ["", " ", "x" * 101])
 def test_a_project_wants_a_name(page: Client, workspace: Workspace, name: str) -> None:
     answer = page.post(f"/ctx/workspaces/{workspace.pk}/projects", {"name": name})
