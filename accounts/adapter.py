@@ -127,21 +127,9 @@ class AccountAdapter(DefaultAccountAdapter):
         return mail
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        """Send a mail unless its address has had too many like it, which whoever asked for it is not told.
-
-        Its links lead to SITE_URL, whatever `Host` the request had that asked for it.
-        """
-        if not self.may_mail(template_prefix, email):
-            return
-        site = urlsplit(settings.SITE_URL)
-        links = {
-            name: urlsplit(value)._replace(scheme=site.scheme, netloc=site.netloc).geturl()
-            for name, value in context.items()
-            if name.endswith("_url")
-        }
-        super().send_mail(
-            template_prefix, email, {**context, **links, "current_site": {"name": "Gluer", "domain": site.netloc}}
-        )
+        """Send a mail unless its address has had too many like it, which whoever asked for it is not told."""
+        if self.may_mail(template_prefix, email):
+            super().send_mail(template_prefix, email, at_site(context))
 
     def may_mail(self, template_prefix: str, email: str) -> bool:
         """Count a mail of a kind to an address; False when it is one too many.
@@ -152,3 +140,14 @@ class AccountAdapter(DefaultAccountAdapter):
         known = ":known" if devices.owner(self.request, email) else ""
         key = f"{template_prefix}:{email.lower()}{known}"
         return ratelimit.consume(self.request, app=APP, action="mail", key=key, limit_get=True) is not None
+
+
+def at_site(context: dict[str, Any]) -> dict[str, Any]:
+    """What a mail shows, with links that lead to SITE_URL, whatever `Host` the request had that asked for it."""
+    site = urlsplit(settings.SITE_URL)
+    links = {
+        name: urlsplit(value)._replace(scheme=site.scheme, netloc=site.netloc).geturl()
+        for name, value in context.items()
+        if name.endswith("_url")
+    }
+    return {**context, **links, "current_site": {"name": "Gluer", "domain": site.netloc}}
