@@ -29,6 +29,8 @@ class ProjectSettings:
     password_digest: str  # credentials.digest of the password, for a constant-time comparison
     allowed_origins: tuple[str, ...]  # empty: any
     hold_seconds: int  # that a call waits for a server to come back
+    session_rate: int  # calls and sends a second of all front ends of one session
+    address_rate: int  # and of all front ends of one address
     active_keys: frozenset[int]  # ids of the keys that are not revoked
 
 
@@ -56,6 +58,8 @@ def settings_of(project: Project, live_keys: set[int]) -> ProjectSettings:
         password_digest=project.password_digest,
         allowed_origins=tuple(project.allowed_origins),
         hold_seconds=project.hold_seconds,
+        session_rate=project.session_rate,
+        address_rate=project.address_rate,
         active_keys=frozenset(live_keys),
     )
 

@@ -19,7 +19,10 @@ class ProjectAdmin(admin.ModelAdmin):
     list_select_related = ["workspace"]
     search_fields = ["id", "name", "workspace__name", "workspace__memberships__user__email"]
     autocomplete_fields = ["workspace"]
-    fields = ["workspace", "name", "require_password", "allowed_origins", "hold_seconds", "id", "created_at"]
+    fields = [
+        "workspace", "name", "require_password", "allowed_origins", "hold_seconds", "session_rate", "address_rate",
+        "id", "created_at",
+    ]  # fmt: skip
     readonly_fields = ["id", "created_at"]
     actions = ["regenerate_passwords"]
 

@@ -38,7 +38,10 @@ class ProjectSerializer(serializers.ModelSerializer[Project]):
 
     class Meta:
         model = Project
-        fields = ["id", "workspace", "name", "require_password", "allowed_origins", "hold_seconds", "created_at"]
+        fields = [
+            "id", "workspace", "name", "require_password", "allowed_origins", "hold_seconds", "session_rate",
+            "address_rate", "created_at",
+        ]  # fmt: skip
         read_only_fields = ["id"]
 
     def validate_allowed_origins(self, value: list[str]) -> list[str]:

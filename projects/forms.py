@@ -54,7 +54,7 @@ class SettingsForm(forms.ModelForm):
 
     class Meta:
         model = Project
-        fields = ["name", "require_password", "allowed_origins", "hold_seconds"]
+        fields = ["name", "require_password", "allowed_origins", "hold_seconds", "session_rate", "address_rate"]
 
 
 class DeleteForm(forms.Form):

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.validators import MaxValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, transaction
 from django.db.models.signals import post_delete
 from django.utils import timezone
@@ -19,6 +19,7 @@ __all__ = ["Change", "Key", "Project"]
 
 MOST_PROJECTS = 100  # per workspace
 MOST_KEYS = 50  # not revoked ones, per project and kind
+RATE_BOUNDS = [MinValueValidator(1), MaxValueValidator(1_000_000)]  # requests/s; the relay's own limits lie between
 
 
 class Project(AnnouncedModel):
@@ -44,6 +45,18 @@ class Project(AnnouncedModel):
         default=5,
         validators=[MaxValueValidator(60)],
         help_text="Seconds that a call waits for a back end that was just lost to come back; 0: not at all.",
+    )
+    session_rate = models.PositiveIntegerField(
+        "requests a second of one session",
+        default=50,
+        validators=RATE_BOUNDS,
+        help_text="Calls and sends of one visitor with the public key; twice as many at once. Back ends have no limit.",
+    )
+    address_rate = models.PositiveIntegerField(
+        "requests a second of one address",
+        default=200,
+        validators=RATE_BOUNDS,
+        help_text="The same of all visitors who share an IP address, as those of one office do.",
     )
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -70,12 +70,13 @@ def test_it_is_for_operators_only(alice: User, client: Client, name: str) -> Non
 
 
 def test_a_project_added_here_is_complete(page: Client, workspace: Workspace) -> None:
-    form = {"workspace": workspace.pk, "name": "Shop", "allowed_origins": "[]", "hold_seconds": 3}
+    numbers = {"hold_seconds": 3, "session_rate": 7, "address_rate": 70}
+    form = {"workspace": workspace.pk, "name": "Shop", "allowed_origins": "[]", **numbers}
     assert page.post("/admin/projects/project/add/", form).status_code == 302
     project = Project.objects.get()
     assert sorted(project.keys.values_list("kind", flat=True)) == ["private", "public"]
     assert project.password
-    assert project.hold_seconds == 3
+    assert (project.hold_seconds, project.session_rate, project.address_rate) == (3, 7, 70)
 
 
 def test_a_key_added_here_is_generated(page: Client, project: Project) -> None:

@@ -115,18 +115,31 @@ def test_a_key_too_many_is_refused_until_one_is_revoked(page: Client, project: P
 
 def test_settings_are_saved(page: Client, project: Project) -> None:
     origins = "https://Shop.example/\n\nhttp://[::1]:8080"
-    form = {"name": "Store", "require_password": "on", "allowed_origins": origins, "hold_seconds": "20"}
+    numbers = {"hold_seconds": "20", "session_rate": "7", "address_rate": "70"}
+    form = {"name": "Store", "require_password": "on", "allowed_origins": origins, **numbers}
     page.post(f"/ctx/projects/{project.id}/settings", form)
     project.refresh_from_db()
     assert (project.name, project.require_password, project.hold_seconds) == ("Store", True, 20)
+    assert (project.session_rate, project.address_rate) == (7, 70)
     assert project.allowed_origins == ["https://shop.example", "http://[::1]:8080"]
     assert "https://shop.example\nhttp://[::1]:8080" in page.get(f"/ctx/projects/{project.id}/settings").text
 
 
+@pytest.mark.parametrize("field", ["session_rate", "address_rate"])
+@pytest.mark.parametrize("rate", ["", "0", "-1", "1000001", "0.5", "x"])
+def test_a_rate_is_1_to_1000000_requests_a_second(page: Client, project: Project, field: str, rate: str) -> None:
+    form = {"name": "Shop", "hold_seconds": "5", "session_rate": "50", "address_rate": "200", field: rate}
+    answer = page.post(f"/ctx/projects/{project.id}/settings", form)
+    assert answer.text.count('class="errorlist"') == 1
+    project.refresh_from_db()
+    assert (project.session_rate, project.address_rate) == (50, 200)
+
+
 @pytest.mark.parametrize("seconds", ["", "-1", "61", "5.5", "x"])
 def test_calls_are_held_for_0_to_60_seconds(page: Client, project: Project, seconds: str) -> None:
-    answer = page.post(f"/ctx/projects/{project.id}/settings", {"name": "Shop", "hold_seconds": seconds})
-    assert 'class="errorlist"' in answer.text
+    form = {"name": "Shop", "hold_seconds": seconds, "session_rate": "50", "address_rate": "200"}
+    answer = page.post(f"/ctx/projects/{project.id}/settings", form)
+    assert answer.text.count('class="errorlist"') == 1
     project.refresh_from_db()
     assert project.hold_seconds == 5
 

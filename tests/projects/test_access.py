@@ -39,6 +39,8 @@ def test_settings_say_all_a_relay_must_know(project: Project, charlie: User) -> 
             password_digest=digest(project.password),
             allowed_origins=(),
             hold_seconds=5,
+            session_rate=50,
+            address_rate=200,
             active_keys=frozenset(project.keys.values_list("id", flat=True)),
         )
     }

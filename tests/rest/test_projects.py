@@ -46,6 +46,8 @@ def test_a_project_is_made_with_all_its_settings(api: Client, workspace: Workspa
         "require_password": True,
         "allowed_origins": ["https://a.example"],
         "hold_seconds": 5,
+        "session_rate": 50,
+        "address_rate": 200,
         "created_at": project.created_at.isoformat().replace("+00:00", "Z"),
     }
     assert project.keys.count() == 2
@@ -55,6 +57,7 @@ def test_a_project_is_made_with_all_its_settings(api: Client, workspace: Workspa
     ("field", "value"),
     [("name", ""), ("name", "x" * 101), ("name", None), ("workspace", 0), ("workspace", "x"), ("require_password", 7),
      ("hold_seconds", 61), ("hold_seconds", -1), ("hold_seconds", "x"),
+     ("session_rate", 0), ("session_rate", None), ("address_rate", 1_000_001), ("address_rate", "x"),
      ("allowed_origins", "https://a.example"), ("allowed_origins", ["nonsense"]), ("allowed_origins", [1])],
 )  # fmt: skip
 def test_wrong_fields_are_named(api: Client, workspace: Workspace, field: str, value: object) -> None:
