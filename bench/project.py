@@ -17,6 +17,7 @@ from billing.models import Plan, WorkspacePlan  # noqa: E402
 from projects.models import Kind, Project  # noqa: E402
 
 ENOUGH = 10**15  # requests a month; counted and compared, never reached
+NEVER = 1_000_000  # requests/s, what a project takes at most
 
 
 def make() -> dict[str, str]:
@@ -25,6 +26,8 @@ def make() -> dict[str, str]:
     plan = Plan.objects.create(slug="bench", name="Benchmark", requests_per_month=ENOUGH)
     WorkspacePlan.objects.create(workspace=workspace, plan=plan)
     project = Project.make(workspace, "Benchmark")
+    project.session_rate = project.address_rate = NEVER
+    project.save()
     keys = {kind.name: project.live_keys(kind).get().text for kind in Kind}
     return {"PROJECT": project.pk, **keys}
 

@@ -161,6 +161,9 @@ class Directory:
             session=claim.session or secrets.token_urlsafe(16),
             password_digest=password_digest,
             hold=float(settings.hold_seconds),
+            session_rate=settings.session_rate,
+            address_rate=settings.address_rate,
+            named=bool(claim.session),
         )
 
     # --- what has changed --------------------------------------------------------------------------------------------
@@ -190,9 +193,11 @@ class Directory:
             if workspace_id in hub.quotas:
                 hub.quotas[workspace_id].refresh(quota.limit, quota.used, quota.resets_at.timestamp())
         for project_id in project_ids & hub.tenants.keys():
+            tenant = hub.tenants[project_id]
             if project_id in settings:
-                hub.tenants[project_id].hold = float(settings[project_id].hold_seconds)
-            for number, connection in enumerate(tuple(hub.tenants[project_id].connections), start=1):
+                tenant.hold = float(settings[project_id].hold_seconds)
+                tenant.limit_visitors(settings[project_id].session_rate, settings[project_id].address_rate)
+            for number, connection in enumerate(tuple(tenant.connections), start=1):
                 closing = recheck(connection, settings.get(project_id))
                 if closing is not None:
                     hub.close(connection, closing, time.monotonic())

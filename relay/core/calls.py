@@ -169,7 +169,7 @@ class Calls:
             if function.is_cut:
                 raise Refused("relay_unavailable")
             raise Refused("no_server_online", NO_SERVER.format(frame.cmd))
-        self.tenant.check_quota()
+        self.tenant.check_use(caller, now)
         self._hand_out(frame, [seat.connection], caller.header)
 
     def _send_peers(self, caller: Connection, frame: frames.Send, to: frames.Target, now: float) -> None:
@@ -234,7 +234,7 @@ class Calls:
 
     def _call_function(self, call: Call, caller: Connection, now: float) -> None:
         call.function = self.function(call.cmd, now)
-        self.tenant.check_quota()
+        self.tenant.check_use(caller, now)
         caller.calling[call.caller_id] = call
         self._place(call, now, "server_busy")
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from relay.core.functions import Seat
     from relay.core.hub import Hub
     from relay.core.limits import Limits
-    from relay.core.sources import Address, Key
+    from relay.core.sources import Address, Key, SharedRate
     from relay.core.tenant import Tenant
     from relay.core.unsent import Unsent
 
@@ -64,7 +64,7 @@ class Connection(Due):
         "connected_at", "credit", "cut", "draining", "flood", "header", "heard", "hello", "hub", "id", "ip",
         "key", "leased_at", "let_in", "name", "origin", "owes_since", "password_digest", "pause", "peer",
         "ping_sent", "process", "project_id", "public_header", "rate", "sdk", "seats", "send", "serving",
-        "session", "state", "suspect_since", "takes_calls", "tenant", "transport", "unanswered",
+        "session", "shared", "state", "suspect_since", "takes_calls", "tenant", "transport", "unanswered",
     )  # fmt: skip
 
     def __init__(
@@ -104,6 +104,7 @@ class Connection(Due):
         # known after the hello
         self.tenant: Tenant | None = None
         self.key: Key | None = None
+        self.shared: tuple[SharedRate, ...] = ()  # of a front end's session and address in its project
         self.id = self.session = self.peer = self.name = self.sdk = ""
         self.password_digest: str | None = None  # of the password it showed
         self.header = Raw(b"{}")  # of its calls to back ends

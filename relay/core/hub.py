@@ -48,6 +48,8 @@ class Admission:
     """What the directory found out about a hello.
 
     `quota`: limit, used, reset time (epoch s) of the workspace; `hold`: s that a call waits for a server to come back.
+    Of a front end, `session_rate` and `address_rate`: calls and sends a second of its session and of its address;
+    `named`: it has said its session itself.
     """
 
     key_id: int
@@ -59,6 +61,9 @@ class Admission:
     session: str
     password_digest: str | None
     hold: float
+    session_rate: int = 0
+    address_rate: int = 0
+    named: bool = True
 
 
 class Hub:
@@ -184,6 +189,8 @@ class Hub:
         self.totals.connected[connection.peer, connection.transport] -= 1
         if connection.key is not None:
             connection.key.connections -= 1
+        for rate in connection.shared:
+            rate.leave(now)
         if connection in connection.tenant.connections:
             connection.tenant.leave(connection, now)
         else:
@@ -456,6 +463,11 @@ class Hub:
         connection.password_digest = admission.password_digest
         if connection.peer == BACKEND:
             connection.bytes = Rate(self.limits.backend_rate_bytes)
+        else:
+            tenant.limit_visitors(admission.session_rate, admission.address_rate)
+            by_address = tenant.address_rates.join(connection.address.ip)
+            alone = connection.transport == "http" and not admission.named  # a session of this one request
+            connection.shared = (by_address,) if alone else (tenant.session_rates.join(connection.session), by_address)
         self.totals.connected[connection.peer, connection.transport] += 1
         connection.public_header = Raw(encode(frames.PublicHeader(connection.id, connection.peer)))
         connection.header = Raw(

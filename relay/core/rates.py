@@ -12,9 +12,13 @@ class Rate:
     __slots__ = ("burst", "full_until", "interval")
 
     def __init__(self, per_second: float, burst: float = 2.0) -> None:
+        self.full_until = 0.0  # when the bucket will have run empty
+        self.change(per_second, burst)
+
+    def change(self, per_second: float, burst: float = 2.0) -> None:
+        """Set another rate; what was taken stays taken."""
         self.interval = 1 / per_second
         self.burst = burst + self.interval / 10  # so that sums of floats do not cost the last of a burst
-        self.full_until = 0.0  # when the bucket will have run empty
 
     def take(self, now: float) -> bool:
         """Take one; False (and nothing taken) when the rate is exceeded."""

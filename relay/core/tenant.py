@@ -20,7 +20,7 @@ from relay.core.functions import Function, Functions
 from relay.core.held import Held
 from relay.core.quota import Quota
 from relay.core.rates import Rate
-from relay.core.sources import Key
+from relay.core.sources import Key, SharedRates
 from relay.core.statistics import Statistics
 from relay.core.unsent import Unsent
 
@@ -49,6 +49,7 @@ class Tenant:
         self.callers: dict[str, Connection] = {}  # each stands for all callers of another process, by its id
         self.sessions: dict[str, list[Connection]] = {}
         self.keys: dict[int, Key] = {}
+        self.session_rates, self.address_rates = SharedRates("session"), SharedRates("address")
         self.functions = Functions(hub.limits.functions)
         self.calls = Calls(self)
         held = Held(hub.limits.project_subscription_bytes, hub.subscriptions)
@@ -127,6 +128,8 @@ class Tenant:
     def tidy(self, now: float) -> None:
         """Forget what was remembered long enough."""
         self.keys = {key_id: key for key_id, key in self.keys.items() if not key.idle(now)}
+        self.session_rates.forget(now)
+        self.address_rates.forget(now)
         self.functions.forget(now)
         self.calls.repeats.forget(now)
 
@@ -137,6 +140,8 @@ class Tenant:
             self.connections
             or self.remote
             or self.keys
+            or self.session_rates.by_name
+            or self.address_rates.by_name
             or self.calls.running
             or self.calls.repeats.by_scope
             or self.functions.by_name
@@ -145,6 +150,19 @@ class Tenant:
         )
 
     # --- what is counted ---------------------------------------------------------------------------------------------
+
+    def limit_visitors(self, session_rate: int, address_rate: int) -> None:
+        """Set the calls and sends a second of all front ends of one session, and of one address (GP-53)."""
+        self.session_rates.change(session_rate)
+        self.address_rates.change(address_rate)
+
+    def check_use(self, caller: Connection, now: float) -> None:
+        """Take one call or send of this caller. Raises Refused `rate_limited` or `quota_exceeded`."""
+        for rate in caller.shared:
+            if not rate.take(now):
+                self.statistics.add("rate_limited")
+                raise rate.refusal(now)
+        self.check_quota()
 
     def check_quota(self) -> None:
         """Raises Refused `quota_exceeded` when the workspace has used up its plan."""

@@ -155,6 +155,23 @@ async def test_how_long_calls_are_held_changes_within_a_second(alice: Shop, byst
     await assert_works(bystander)
 
 
+async def test_what_visitors_may_use_changes_within_a_second(alice: Shop, bystander: Peer) -> None:
+    with within_a_second("a lower limit of a session"):
+        await change(alice, "change_project", id=alice.id, session_rate=1)
+        while not await is_limited(bystander):
+            pass
+    with within_a_second("a higher limit of a session"):
+        await change(alice, "change_project", id=alice.id, session_rate=1_000)
+        while await is_limited(bystander):
+            pass
+    await assert_works(bystander)
+
+
+async def is_limited(caller: Peer) -> bool:
+    """Whether a call of it is refused."""
+    return (await caller.call("calculator:add", {"a": 5, "b": 3})).get("code") == "rate_limited"
+
+
 async def ends_at_once(caller: Peer, cmd: str) -> bool:
     """Whether a call of it is not held."""
     await caller.send("call", id="now", cmd=cmd)

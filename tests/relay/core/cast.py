@@ -166,6 +166,7 @@ class Project:
         self.keys = {self.public_key: (2 * number, "frontend"), self.private_key: (2 * number + 1, "backend")}
         self.quota = (1_000_000, 0, MIDNIGHT)  # limit, used, reset time
         self.hold = 5.0  # s
+        self.session_rate = self.address_rate = 1_000_000  # requests/s
 
     @property
     def tenant(self) -> Tenant:
@@ -257,6 +258,8 @@ class CoreRelay:
             session=hello.session or f"session-of-{self.made:08}",
             password_digest=None,
             hold=project.hold,
+            session_rate=project.session_rate,
+            address_rate=project.address_rate,
         )
         self.hub.admit(connection, admission, self.now)
 
