@@ -8,7 +8,17 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from billing.models import FREE, Plan, UsageBatch, UsageCount, UsageHour, UsageMonth, UsageNotice, WorkspacePlan
+from billing.models import (
+    FREE,
+    Plan,
+    UsageBatch,
+    UsageCount,
+    UsageHour,
+    UsageMonth,
+    UsageNotice,
+    UsageSpike,
+    WorkspacePlan,
+)
 
 
 @admin.register(Plan)
@@ -77,4 +87,11 @@ class UsageMonthAdmin(CountAdmin):
 class UsageNoticeAdmin(CountAdmin):
     list_display = ["workspace_id", "month", "percent"]
     list_filter = ["month", "percent"]
+    search_fields = ["=workspace_id"]
+
+
+@admin.register(UsageSpike)
+class UsageSpikeAdmin(CountAdmin):
+    list_display = ["workspace_id", "hour"]
+    list_filter = ["hour"]
     search_fields = ["=workspace_id"]

@@ -124,3 +124,16 @@ class UsageNotice(models.Model):
 
     def __str__(self) -> str:
         return f"workspace {self.workspace_id}, {self.month:%Y-%m}: {self.percent} %"
+
+
+class UsageSpike(models.Model):
+    """A mail that was sent about an hour of much use: one per workspace and hour."""
+
+    workspace_id = models.BigIntegerField()
+    hour = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace_id", "hour"], name="one_spike_per_hour")]
+
+    def __str__(self) -> str:
+        return f"workspace {self.workspace_id}, {self.hour}"

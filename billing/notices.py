@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.core.mail import send_mail
@@ -46,18 +47,20 @@ def claim(workspace_id: int, month: Month, reached: list[int]) -> bool:
 def try_to_tell(workspace_id: int, quota: Quota, month: Month, step: int) -> None:
     """Tell; if that fails the step is open again, and the other workspaces get their mails all the same."""
     try:
-        tell(Workspace.objects.get(pk=workspace_id), quota, step)
+        workspace = Workspace.objects.get(pk=workspace_id)
+        what = f"has used {step} % of this month’s requests"
+        mail_managers(workspace, what, "billing/usage_mail.txt", {"quota": quota, "step": step})
     except Exception:
         log.exception("The usage mail of workspace %s failed; it is tried again.", workspace_id)
         UsageNotice.objects.filter(workspace_id=workspace_id, month=month.first_day, percent=step).delete()
 
 
-def tell(workspace: Workspace, quota: Quota, step: int) -> None:
-    """Mail the owners and admins."""
-    context = {"workspace": workspace, "quota": quota, "step": step, "site_url": settings.SITE_URL}
-    subject = f"[Gluer] {workspace.name} has used {step} % of this month’s requests"
+def mail_managers(workspace: Workspace, what: str, template: str, context: dict[str, Any]) -> None:
+    """Mail the owners and admins. `what` the workspace has done stands in the subject, behind its name."""
+    subject = " ".join(f"[Gluer] {workspace.name} {what}".split())
+    body = render_to_string(template, {**context, "workspace": workspace, "site_url": settings.SITE_URL})
     for address in addresses(workspace):
-        send_mail(" ".join(subject.split()), render_to_string("billing/usage_mail.txt", context), None, [address])
+        send_mail(subject, body, None, [address])
 
 
 def addresses(workspace: Workspace) -> Iterable[str]:

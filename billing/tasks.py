@@ -5,8 +5,9 @@ from datetime import timedelta
 from celery import shared_task
 from django.utils import timezone
 
-from billing.models import UsageBatch, UsageHour
+from billing.models import UsageBatch, UsageHour, UsageSpike
 from billing.notices import send_notices
+from billing.spikes import send_spikes
 from billing.usage import FOLDED_AT_ONCE, ROWS_AT_ONCE, fold
 
 MOST_ROUNDS = 20  # folds of one task; the next one comes in 5 s
@@ -30,6 +31,12 @@ def send_usage_mails() -> None:
 
 
 @shared_task  # type: ignore[untyped-decorator]
+def send_spike_mails() -> None:
+    """Tell owners and admins of an hour that used more than a tenth of the month's requests."""
+    send_spikes(timezone.now())
+
+
+@shared_task  # type: ignore[untyped-decorator]
 def prune_batches() -> None:
     """Forget folded batches, and hours older than a year and a month."""
     now = timezone.now()
@@ -37,4 +44,5 @@ def prune_batches() -> None:
         old = UsageBatch.objects.filter(folded_at__lt=now - BATCHES_KEPT).values_list("pk", flat=True)[:ROWS_AT_ONCE]
         if not UsageBatch.objects.filter(pk__in=list(old)).delete()[0]:
             break
-    UsageHour.objects.filter(hour__lt=now - HOURS_KEPT).delete()
+    for model in (UsageHour, UsageSpike):
+        model.objects.filter(hour__lt=now - HOURS_KEPT).delete()

@@ -194,6 +194,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(HOME / "celerybeat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "fold-usage": {"task": "billing.tasks.fold_usage", "schedule": 5.0, "options": {"expires": 5}},
     "send-usage-mails": {"task": "billing.tasks.send_usage_mails", "schedule": 30.0, "options": {"expires": 30}},
+    "send-spike-mails": {"task": "billing.tasks.send_spike_mails", "schedule": 30.0, "options": {"expires": 30}},
     "prune": {"task": "billing.tasks.prune_batches", "schedule": crontab(minute="17")},
     "prune-keys": {"task": "projects.tasks.prune_keys", "schedule": crontab(minute="37")},
     "prune-sessions": {"task": "accounts.tasks.prune_sessions", "schedule": crontab(minute="47")},

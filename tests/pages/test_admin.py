@@ -7,7 +7,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import AccessToken, Invitation, Role, User, Workspace
-from billing.models import Plan, UsageBatch, UsageCount, UsageHour, UsageMonth, UsageNotice, WorkspacePlan
+from billing.models import Plan, UsageBatch, UsageCount, UsageHour, UsageMonth, UsageNotice, UsageSpike, WorkspacePlan
 from projects.models import Change, Key, Project
 from tests.conftest import PASSWORD
 
@@ -39,6 +39,7 @@ def rows(project: Project, alice: User) -> list[str]:
     UsageHour.objects.create(hour=now, requests=1, **ids)
     UsageMonth.objects.create(month=now.date(), requests=1, **ids)
     UsageNotice.objects.create(workspace_id=project.workspace_id, month=now.date(), percent=80)
+    UsageSpike.objects.create(workspace_id=project.workspace_id, hour=now)
     keys = [secret for key in project.keys.all() for secret in (key.text, key.encrypted, key.digest)]
     digests = [AccessToken.objects.get().digest, project.password_digest, project.encrypted_password]
     return [*keys, *digests, project.password, token, alice.password, link, invitation.digest]

@@ -1,5 +1,6 @@
 """Names that are HTML, everywhere a person or an SDK can choose one: every page and mail shows them as text."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -9,8 +10,10 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import AccessToken, User, Workspace
-from billing.models import Plan, UsageBatch, WorkspacePlan
-from billing.notices import tell
+from billing.models import Plan, UsageBatch, UsageSpike, WorkspacePlan
+from billing.months import month_of
+from billing.notices import try_to_tell
+from billing.spikes import tell
 from billing.usage import workspace_usage
 from projects.models import Key, Project
 from relay.core.connection import BACKEND
@@ -34,6 +37,7 @@ def hostile(alice: User, bob: User, project: Project, tenant: Tenant) -> Iterato
     token, _ = AccessToken.make(alice, "laptop")
     project.keys.first().revoke()  # type: ignore[union-attr]
     UsageBatch.objects.create(process=NAME, sequence=1, sealed_at=timezone.now())
+    UsageSpike.objects.create(workspace_id=project.workspace_id, hour=timezone.now())
     WorkspacePlan.objects.create(workspace=project.workspace, plan=Plan.objects.get())
     User.objects.update(name=EVERYTHING, is_staff=True, is_superuser=True)
     User.objects.filter(pk=bob.pk).update(email=ADDRESS)
@@ -93,8 +97,10 @@ def test_mails_are_text_and_their_subjects_one_line(
     client.post("/accounts/email/", {"action_add": "", "email": "alice@new.example"})
     workspace = alice.workspaces.first()
     assert workspace
-    tell(workspace, workspace_usage(workspace.pk, timezone.now()), 80)
-    assert len(mailoutbox) == 6
+    now, quota = timezone.now(), workspace_usage(workspace.pk, timezone.now())
+    try_to_tell(workspace.pk, quota, month_of(now), 80)
+    tell(workspace, now, Counter({str(hostile["project_id"]): 5}), quota)
+    assert len(mailoutbox) == 7
     for mail in mailoutbox:
         assert (mail.content_subtype, mail.attachments) == ("plain", [])
         assert not getattr(mail, "alternatives", [])
