@@ -28,6 +28,8 @@ export interface ErrorDetail {
   readonly message: string;
   /** What it is about: a frame's type, a command, channels, a function. */
   readonly about?: unknown;
+  /** Milliseconds to wait before trying again. */
+  readonly retry_after?: number;
   /** What the refusing side added, such as `{limit, used, resets_at}`. */
   readonly data?: unknown;
   /** What was thrown, where something was. */

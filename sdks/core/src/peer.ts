@@ -107,8 +107,8 @@ export class Peer {
   }
 
   /** Raises the `error` event. */
-  complain({ code, message, data }: GluerError, about?: unknown, error?: unknown): void {
-    const all = Object.entries({ code, message, about, data, error }).filter(([, value]) => value !== undefined);
+  complain({ code, message, retry_after, data }: GluerError, about?: unknown, error?: unknown): void {
+    const all = Object.entries({ code, message, about, retry_after, data, error }).filter(([, value]) => value !== undefined);
     this.events.emit('error', Object.fromEntries(all) as unknown as ErrorDetail);
   }
 

@@ -37,6 +37,15 @@ test('a notice is the error event', async ({ client, connected, events }) => {
   expect(events[1]).toEqual(['error', { code: 'quota_exceeded', message: 'Used up.', about: 'nobody:home', data: { limit: 1 } }]);
 });
 
+test('a send above the rate is an error event that says when to try again', async ({ client, connected, events }) => {
+  const guest = await connected();
+  client.sendMsg('a:b', {});
+  await guest.receives('send');
+  guest.sends({ type: 'notice', code: 'rate_limited', message: 'Slowly.', about: 'a:b', retry_after: 20 });
+  await until('the error', () => events.length > 1);
+  expect(events[1]).toEqual(['error', { code: 'rate_limited', message: 'Slowly.', about: 'a:b', retry_after: 20 }]);
+});
+
 test('a send that cannot leave is the error event', async ({ client, connected, relay, events }) => {
   relay.welcome = { limits: { frame: 100 } };
   await connected();
