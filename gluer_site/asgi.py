@@ -16,6 +16,7 @@ from django.apps import apps
 from django.conf import settings
 from django.urls import re_path
 
+from gluer_site.bodies import ReadToEnd
 from gluer_site.health import Readiness, alive, database_check, redis_check
 from gluer_site.lifespan import Lifespan
 from gluer_site.page_threads import PageThreads
@@ -54,6 +55,6 @@ application = ProtocolTypeRouter(
     {
         "lifespan": Lifespan(relay),
         "websocket": URLRouter([re_path(r"^v1/ws/(?P<project_id>[^/]*)$", socket), re_path("", nowhere)]),
-        "http": Requests(http, answers, settings.ACCESS_LOG),
+        "http": Requests(ReadToEnd(http), answers, settings.ACCESS_LOG),
     }
 )
