@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import secrets
 import socket
 import ssl
 
@@ -163,3 +164,35 @@ async def test_metrics_and_readiness_are_not_for_strangers(cluster: Cluster, pat
         answer = await client.get(cluster.nginx.http + path)
     assert answer.status_code == 404
     assert "nginx" in answer.text
+
+
+async def test_what_a_stranger_provokes_costs_nobody_else_a_relay(alice: ClusterShop, charlie: ClusterShop) -> None:
+    await alice.calculator()
+    charlie.ip = "127.0.0.9"
+    refused: list[int] = []
+
+    async def posts() -> None:
+        """Bodies that no relay wants to read, under keys that nobody made."""
+        for _ in range(20):
+            key = f"gluer_pub_{secrets.choice('abcdefgh') * 12}_{RANDOM}"
+            refused.append(
+                (await charlie.post("/v1/call/x", key=key, content=b'"' + b"x" * 200_000 + b'"')).status_code
+            )
+
+    attack = asyncio.gather(*(posts() for _ in range(10)))
+    served = []
+    while not attack.done():
+        served.append((await alice.post("/v1/call/calculator:add", json={"a": 5, "b": 3})).status_code)
+        served.append((await charlie.post("/healthz")).status_code)
+    await attack
+    assert (set(served), set(refused)) == ({200, 405}, {401, 429})
+
+
+async def test_an_answer_that_nginx_cannot_take_costs_nobody_else_a_relay(alice: ClusterShop) -> None:
+    await alice.calculator()
+    async with httpx.AsyncClient(verify=alice.relay.tls, trust_env=False) as client:  # type: ignore[attr-defined]
+        led = await client.get(f"{alice.relay.http}/ctx?" + "%20" * 2_000)  # where to go back after the log-in
+        for _ in range(30):
+            await client.get(f"{alice.relay.http}/ctx?" + "%20" * 2_000)
+    assert led.status_code == 502
+    assert (await alice.post("/v1/call/calculator:add", json={"a": 5, "b": 3})).status_code == 200
