@@ -1,8 +1,9 @@
 """Key → project, cached: the relay's only look into the database.
 
-Rule 1  A key found is remembered for KEPT seconds, an unknown one for UNKNOWN_KEPT; a Change row drops them at once.
+Rule 1  A key found is good for KEPT seconds, an unknown one unknown for UNKNOWN_KEPT; a Change row ends that at once.
 Rule 2  Changes are polled for; what was committed out of order is caught by re-reading the last LOOK_BACK seconds.
 Rule 3  A look-up that a change overtook is made again: nobody enters on what was true before (Directory.identify).
+Rule 4  A key that was found before is looked up whenever that is due; others as often as strangers.py lets them.
 """
 
 import asyncio
@@ -20,10 +21,11 @@ from relay.core.connection import BACKEND, FRONTEND, Connection
 from relay.core.errors import Closing, Refused
 from relay.core.hub import Admission, Hub
 from relay.database import DatabaseThreads
+from relay.strangers import Strangers
 
 KEPT = 30.0  # s; only a backstop, changes are noticed within a second
 UNKNOWN_KEPT = 10.0  # s
-MOST_KEPT = 10_000  # keys; the oldest go first
+MOST_KEPT = 10_000  # keys found, and as many unknown ones; the oldest go first
 MOST_PENDING = 1_000  # look-ups at once; more are told to come back
 LOOK_BACK = timedelta(seconds=30)  # a transaction that took longer than this between its write and its commit is lost
 CLOSED_AT_ONCE = 500  # connections rechecked in one turn of the loop
@@ -55,7 +57,7 @@ class Found:
 
 @dataclass(slots=True)
 class Entry:
-    """A cached answer; `found` is None for an unknown key."""
+    """A cached answer; `found` is None for an unknown key. After `until` it is only known that it was so."""
 
     project_id: str
     found: Found | None
@@ -74,9 +76,12 @@ class Pending:
 class Directory:
     """The cache, and the look-ups under way."""
 
-    def __init__(self, database: DatabaseThreads) -> None:
+    def __init__(self, database: DatabaseThreads, unknown_rate: int) -> None:
+        """`unknown_rate`: unknown keys a second that are looked up for one address."""
         self.database = database
-        self.entries: dict[str, Entry] = {}  # by digest, oldest first
+        self.strangers = Strangers(unknown_rate, MOST_PENDING)
+        self.entries: dict[str, Entry] = {}  # keys found, by digest, oldest first
+        self.unknown: dict[str, Entry] = {}  # the others: no flood of them drives a good key out
         self.pending: dict[str, Pending] = {}
         self.seen: set[int] = set()  # ids of the changes handled, of the last LOOK_BACK
         self.used: dict[int, datetime] = {}  # key ids, to be written by `write_used`
@@ -85,20 +90,31 @@ class Directory:
 
     def known(self, claim: Claim) -> Admission | None:
         """The admission, if the key is cached; None if it must be looked up. Raises Refused."""
-        entry = self.entries.get(self._digest(claim))
-        if entry is None or entry.until < time.monotonic():
-            return None
-        return self._admit(claim, entry.found)
+        entry = self._entry(self._digest(claim))
+        return None if entry is None else self._admit(claim, entry.found)
 
-    async def identify(self, claim: Claim) -> Admission:
-        """Who shows this claim. Raises Refused: `unauthorized`, `forbidden`, `bad_frame` or `relay_unavailable`."""
+    def _entry(self, key_digest: str) -> Entry | None:
+        """What is cached and still good."""
+        entry = self.entries.get(key_digest) or self.unknown.get(key_digest)
+        return None if entry is None or entry.until < time.monotonic() else entry
+
+    async def identify(self, claim: Claim, ip: str) -> Admission:
+        """Who shows this claim. `ip`: the address by which its limits are kept.
+
+        Raises Refused: `unauthorized`, `forbidden`, `bad_frame`, `rate_limited` or `relay_unavailable`.
+        """
         admission = self.known(claim)
         if admission is not None:
             return admission
-        return self._admit(claim, await self._look_up(claim))
+        key_digest = self._digest(claim)
+        if key_digest in self.entries or key_digest in self.pending:
+            return self._admit(claim, await self._look_up(claim))
+        return self._admit(claim, await self.strangers.ask(ip, claim.origin, lambda: self._look_up(claim)))
 
     async def _look_up(self, claim: Claim) -> Found | None:
         key_digest = self._digest(claim)
+        if (entry := self._entry(key_digest)) is not None:  # told while this one waited for its turn
+            return entry.found
         for _ in range(3):  # a key that changes faster than it can be read has somebody's attention
             pending = self.pending.get(key_digest)
             if pending is None:
@@ -134,10 +150,11 @@ class Directory:
 
     def _remember(self, key_digest: str, project_id: str, found: Found | None) -> None:
         self.entries.pop(key_digest, None)
-        if len(self.entries) >= MOST_KEPT:
-            del self.entries[next(iter(self.entries))]
-        kept = UNKNOWN_KEPT if found is None else KEPT
-        self.entries[key_digest] = Entry(project_id, found, time.monotonic() + kept)
+        self.unknown.pop(key_digest, None)
+        entries, kept = (self.unknown, UNKNOWN_KEPT) if found is None else (self.entries, KEPT)
+        if len(entries) >= MOST_KEPT:
+            del entries[next(iter(entries))]
+        entries[key_digest] = Entry(project_id, found, time.monotonic() + kept)
 
     def _admit(self, claim: Claim, found: Found | None) -> Admission:
         if found is None:
@@ -178,9 +195,10 @@ class Directory:
             await self._recheck(hub, changed & hub.tenants.keys())
 
     def forget(self, project_ids: set[str]) -> None:
-        """Drop what is cached of these projects, and let look-ups under way be made again."""
-        for key_digest in [d for d, entry in self.entries.items() if entry.project_id in project_ids]:
-            del self.entries[key_digest]
+        """Let all keys of these projects be looked up anew, and look-ups under way be made again."""
+        for entry in (*self.entries.values(), *self.unknown.values()):
+            if entry.project_id in project_ids:
+                entry.until = 0.0
         for pending in self.pending.values():
             if pending.project_id in project_ids:
                 pending.stale = True

@@ -66,7 +66,7 @@ class Relay:
         self.hub = Hub(limits, self.authenticate, time.monotonic(), settling=settling, choose=random.randrange)
         self.readers = DatabaseThreads(LOOKUP_THREADS, "relay-directory")
         self.writer = DatabaseThreads(1, "relay-metering")
-        self.directory = Directory(self.readers)
+        self.directory = Directory(self.readers, limits.ip_failures)
         self.metering = Metering(self.hub, self.writer)
         self.layer = layer
         self.backplane: Backplane | None = None
@@ -172,6 +172,7 @@ class Relay:
     async def tidy(self) -> None:
         """Forget what is no longer in use, and note when keys were used."""
         self.hub.sweep(time.monotonic())
+        self.directory.strangers.sweep(time.monotonic())
         await self.directory.write_used()
 
     # --- who is it ---------------------------------------------------------------------------------------------------
@@ -191,7 +192,7 @@ class Relay:
 
     async def _identify(self, connection: Connection, claim: Claim) -> None:
         try:
-            admission = await self.directory.identify(claim)
+            admission = await self.directory.identify(claim, connection.address.ip)
         except Refused as refused:
             self.hub.refuse(connection, refused, time.monotonic())
         else:

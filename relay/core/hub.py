@@ -163,8 +163,6 @@ class Hub:
         """The hello was not good."""
         if connection.state is CLOSED:
             return
-        if refused.code in ("unauthorized", "forbidden"):
-            connection.address.failures.take(now)
         self.totals.hellos_refused[refused.code] += 1
         self.close(connection, Closing(CLOSES[refused.code], refused.message, refused.retry_after), now)
 
@@ -419,7 +417,7 @@ class Hub:
         if not (is_name(frame.session) and is_name(frame.name) and is_name(frame.sdk)):
             raise Refused("bad_frame", f"Each of session, name and sdk {NAME_RULE}.")
         address = connection.address
-        if not address.failures.ready(now) or not address.hellos.take(now):
+        if not address.hellos.take(now):
             self.totals.hellos_refused["rate_limited"] += 1
             self.close(connection, Closing(4429, "Too many connections from this address.", after=1_000), now)
             return

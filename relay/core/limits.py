@@ -39,4 +39,4 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     ip_rate_bytes: int = 67_108_864  # bytes a second from one address
     ip_hellos: int = 200  # new connections a second from one address; a company's visitors may share one
     ip_connections: int = 10_000  # open connections from one address
-    ip_failures: int = 10  # refused hellos a second from one address: guessing keys is slow
+    ip_failures: int = 10  # unknown keys a second that are looked up for one address: guessing is slow

@@ -31,6 +31,10 @@ class Rate:
         self.full_until = full_until
         return True
 
+    def give_back(self) -> None:
+        """Undo one `take`."""
+        self.full_until -= self.interval
+
     def pay(self, now: float, amount: float) -> float:
         """Take `amount`, however much it is; return the seconds to wait until the rate is kept again, 0 if it is.
 
@@ -42,10 +46,6 @@ class Rate:
         full_until = min(full_until + amount * self.interval, now + self.burst + MOST_DEBT)
         self.full_until = full_until
         return max(0.0, full_until - now - self.burst)
-
-    def ready(self, now: float) -> bool:
-        """Whether `take` would succeed."""
-        return max(self.full_until, now) + self.interval - now <= self.burst
 
     def is_over(self, now: float) -> bool:
         """Whether more was paid than the burst allows."""

@@ -48,16 +48,15 @@ class Key(Source):
 class Address(Source):
     """An IP address, or an IPv6 network of 64 bits."""
 
-    __slots__ = ("barred", "failures", "ip")
+    __slots__ = ("barred", "ip")
 
     def __init__(self, ip: str, limits: Limits) -> None:
         super().__init__(limits.ip_rate, limits.ip_rate_bytes, limits.ip_hellos, limits.ip_connections)
         self.ip = ip
-        self.failures = Rate(limits.ip_failures)
         self.barred: dict[int, float] = {}  # until when a share of it opens no connection, since one has flooded
 
     def idle(self, now: float) -> bool:
-        return super().idle(now) and self.failures.idle(now) and not any(until > now for until in self.barred.values())
+        return super().idle(now) and not any(until > now for until in self.barred.values())
 
     def is_barred(self, origin: str | None, now: float) -> bool:
         """Whether pages of this origin, or programs (None), may open no connection from here now."""

@@ -122,13 +122,13 @@ class Caller:
     async def identify(self) -> Admission:
         """Whose key this is. Raises Refused."""
         connection, exchange = self.connection, self.exchange
-        if connection.state is State.CLOSED or not connection.address.failures.ready(time.monotonic()):
+        if connection.state is State.CLOSED:
             raise Refused("rate_limited", "Too many requests from this address.", retry_after=1_000)
         try:
-            admission = await self.relay.directory.identify(claim_of(exchange, connection.origin))
+            admission = await self.relay.directory.identify(
+                claim_of(exchange, connection.origin), connection.address.ip
+            )
         except Refused as refused:
-            if refused.code in ("unauthorized", "forbidden"):
-                connection.address.failures.take(time.monotonic())
             if refused.code == "forbidden":
                 exchange.allow_origin = b""
             raise

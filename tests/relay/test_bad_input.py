@@ -145,9 +145,9 @@ async def too_many_of_one_session(shop: Shop) -> Peer:
 
 
 async def too_many_wrong_keys(shop: Shop) -> Peer:
-    for _ in range(2):  # 1 a second, 2 at once
-        await (await hello(key=wrong(shop))(shop)).assert_closed(4401)
-    return await hello(key="@public")(shop)  # the right one does not help any more
+    for letter in "bc":  # 1 a second, 2 at once
+        await (await hello(key=wrong(shop, letter))(shop)).assert_closed(4401)
+    return await hello(key=wrong(shop, "d"))(shop)
 
 
 async def too_many_calls_in_flight(shop: Shop) -> Peer:
@@ -170,9 +170,9 @@ async def a_call_twice(shop: Shop) -> Peer:
     return caller
 
 
-def wrong(shop: Shop) -> str:
+def wrong(shop: Shop, letter: str = "a") -> str:
     """A key of the right form that nobody made."""
-    return f"gluer_pub_{shop.id}_{'a' * 32}"
+    return f"gluer_pub_{shop.id}_{letter * 32}"
 
 
 async def wrong_key(shop: Shop) -> Peer:
@@ -365,16 +365,3 @@ async def test_bad_input(cast: tuple[Shop, Shop], number: int, row: Row) -> None
     assert outcome == {"type": "result", "id": "1", "data": {"result": 8}}
     for peer in (bystander, hears, serves):
         await peer.assert_silent()
-
-
-async def test_guessing_keys_over_http_is_slow(cast: tuple[Shop, Shop]) -> None:
-    alice, _ = cast
-    await alice.calculator()
-    alice.ip = f"127.0.4.{SERVERS.index(alice.relay.kind) + 1}"
-    for _ in range(2):
-        assert (await alice.post("/v1/call/x", wrong(alice))).status_code == 401
-    refused = await alice.post("/v1/call/calculator:add", json={"a": 1, "b": 1})
-    assert (refused.status_code, refused.json()["code"]) == (429, "rate_limited")
-    assert int(refused.headers["retry-after"]) >= 1
-    alice.ip = "127.0.0.1"
-    assert (await alice.post("/v1/call/calculator:add", json={"a": 1, "b": 1})).status_code == 200

@@ -490,21 +490,6 @@ def test_too_many_hellos_are_sent_away_for_a_while(limits: Limits) -> None:
     relay.alice.frontend()
 
 
-def test_who_guesses_keys_is_sent_away_for_a_while() -> None:
-    relay = CoreRelay(Limits(ip_failures=2))
-    for number in range(4):
-        guess = relay.alice.peer()
-        guess.says_hello(f"guess-{number}")
-        guess.assert_closed(4401)
-    for key in ("another guess", relay.alice.public_key):
-        refused = relay.alice.peer()
-        refused.says_hello(key)
-        refused.assert_closed(4429)
-    relay.alice.frontend(ip="198.51.100.1")
-    relay.leaps(1)
-    relay.alice.frontend()
-
-
 # --- sizes ------------------------------------------------------------------------------------------------------------
 
 

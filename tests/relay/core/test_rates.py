@@ -46,13 +46,12 @@ def test_what_is_refused_takes_nothing() -> None:
     assert rate.take(START + 1.001)
 
 
-@settings(deadline=None)
-@given(st.sampled_from([1, 3, 7, 10, 300, 1_000, 3_000]), st.floats(0, 10))
-def test_ready_says_what_take_does(per_second: int, later: float) -> None:
-    rate = Rate(per_second)
+def test_what_is_given_back_can_be_taken_again() -> None:
+    rate = Rate(10)
     take_all(rate, START)
-    ready = rate.ready(START + later)
-    assert rate.take(START + later) is ready
+    for _ in range(3):
+        rate.give_back()
+    assert take_all(rate, START) == 3
 
 
 @settings(deadline=None)
@@ -64,7 +63,7 @@ def test_who_waits_as_long_as_told_may_go_on(per_second: int, later: float) -> N
     take_all(rate, START + later)
     wait = rate.wait(START + later)
     assert wait >= 1
-    assert rate.ready(START + later + wait / 1000 + 1e-9)
+    assert rate.take(START + later + wait / 1000 + 1e-9)
 
 
 def test_a_rate_is_idle_when_its_burst_is_whole_again() -> None:
