@@ -6,6 +6,7 @@ at once.
 
 import argparse
 import os
+import resource
 import socket
 import sys
 from contextlib import ExitStack
@@ -18,6 +19,8 @@ from gluer_site.environment import WrongEnvironment
 CUT_AFTER = 10_000  # ms that sent data may stay unacknowledged: a cut network ends its sockets (GP-13)
 GRACE = 2  # s for requests under way when asked to stop; less than the supervisor's patience
 BACKLOG = 2048  # connections that wait to be accepted, as uvicorn's own default
+OWN_FILES = 128  # of a process: database, Redis, modules, pages' files; no client may take them
+UNBOUNDED = 1_000_000  # connections where open files have no limit
 LONGEST_PORT = 65_535
 
 
@@ -31,17 +34,19 @@ def serve(listening: socket.socket, *, drains: bool) -> None:
     from gluer_site import settings
     from gluer_site.asgi import application, proxies, relay
     from relay.edge.server import Server, websocket_protocol
+    from relay.edge.uvicorn_http import KEEP_ALIVE, http_protocol
 
     config = uvicorn.Config(
         application,
         loop="uvloop",
-        http="httptools",
+        http=http_protocol(settings.LIMITS, proxies, most_connections()),
         ws=websocket_protocol(relay, proxies),
         ws_max_size=2 * settings.LIMITS.frame,  # what lies between is read and refused by name (GP-30)
         ws_ping_interval=None,  # the relay pings in its own protocol (GP-3)
         ws_per_message_deflate=False,  # costs more memory and time than it saves on small frames
         proxy_headers=bool(settings.TRUSTED_PROXIES),
         forwarded_allow_ips=settings.TRUSTED_PROXIES,
+        timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=GRACE,
         log_config=None,  # settings.LOGGING is the one place
         log_level="warning",
@@ -54,6 +59,12 @@ def serve(listening: socket.socket, *, drains: bool) -> None:
         if drains:
             register(settings.HOME, stack)
         Server(config, relay, drains=drains).run(sockets=[listening])
+
+
+def most_connections() -> int:
+    """As many as this process may have open files, but for those that it needs itself."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return UNBOUNDED if files == resource.RLIM_INFINITY else max(1, files - OWN_FILES)
 
 
 def register(home: Path, stack: ExitStack) -> None:

@@ -9,7 +9,9 @@ from typing import Any
 import uvicorn
 
 from relay.core.limits import Limits
+from relay.edge.address import TrustedProxies
 from relay.edge.fast import fast_protocol
+from relay.edge.uvicorn_http import http_protocol
 from tests.embedded.installation import until
 
 MOST = 200_000  # bytes of a message
@@ -21,15 +23,15 @@ class EdgeServer:
     def __init__(self, application: Any, limits: Limits | None = None, **options: Any) -> None:
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=512)
         self.port: int = self.listener.getsockname()[1]
+        usual: dict[str, Any] = {"ws_max_size": MOST, "http": http_protocol(Limits(), TrustedProxies([]), 10_000)}
         config = uvicorn.Config(
             application,
             loop="uvloop",
-            http="httptools",
             ws=fast_protocol(limits or Limits()),
             lifespan="off",
             log_config=None,
             timeout_graceful_shutdown=2,
-            **{"ws_max_size": MOST} | options,
+            **usual | options,
         )
         self.server = uvicorn.Server(config)
         self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [self.listener]})
