@@ -16,7 +16,7 @@ from django.apps import apps
 from django.conf import settings
 from django.urls import re_path
 
-from gluer_site.bodies import ReadToEnd
+from gluer_site.bodies import BoundedBodies, ReadToEnd
 from gluer_site.health import Readiness, alive, database_check, redis_check
 from gluer_site.lifespan import Lifespan
 from gluer_site.page_threads import PageThreads
@@ -37,7 +37,7 @@ if settings.REDIS_URL:
     checks["redis"] = redis_check(settings.REDIS_URL)
 answers = Answers()
 living: Any = alive
-pages: Any = PageThreads(site)
+pages: Any = BoundedBodies(PageThreads(site))
 ready: Any = Readiness(relay, checks)
 metrics: Any = Scrape([RelayCollector(relay), answers], checks, proxies, settings.METRICS_TOKEN)
 http = URLRouter(

@@ -1,4 +1,4 @@
-"""Reading what the application leaves unread of a request's body.
+"""Requests' bodies: those of pages and REST are bounded, and what the application leaves unread is read and dropped.
 
 A server that closes a socket with unread bytes in it resets the connection: the client may never read the answer that
 was sent before, and a proxy in between takes the server for broken (RFC 9112, 9.6).
@@ -7,8 +7,11 @@ was sent before, and a proxy in between takes the server for broken (RFC 9112, 9
 import asyncio
 from typing import Any
 
+from relay.core.errors import Refused
+from relay.edge.exchange import BODY_WITHIN, Exchange, too_large
 from relay.edge.headers import header
 
+MOST_OF_PAGES = 262_144  # bytes of a form, or of JSON: the largest has 100 allowed origins
 MOST_DROPPED = 4_194_304  # bytes; twice of what nginx lets through
 DROPPED_WITHIN = 5.0  # s
 CLOSE = (b"connection", b"close")
@@ -59,3 +62,35 @@ class Body:
         except TimeoutError:
             pass
         return self.whole
+
+
+class BoundedBodies:
+    """Wraps Django, which reads bodies of any size into files, for any time. `most` bytes, `seconds` for the whole."""
+
+    def __init__(self, application: Any, most: int = MOST_OF_PAGES, seconds: float = BODY_WITHIN) -> None:
+        self.application, self.most, self.seconds = application, most, seconds
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        body, began, size = Body(scope, receive), asyncio.get_running_loop().time(), 0
+        refused: Refused | None = None
+
+        async def bounded() -> dict[str, Any]:
+            """To the application, a refused client is one that went away."""
+            nonlocal size, refused
+            try:
+                async with asyncio.timeout_at(None if body.whole else began + self.seconds):
+                    message = await body.receive()
+            except TimeoutError:
+                refused = Refused("bad_frame", f"The body did not come within {self.seconds:.0f} s.")
+            else:
+                size += len(message.get("body", b""))
+                if size <= self.most:
+                    return message
+                refused = too_large(self.most)
+            return {"type": "http.disconnect"}
+
+        await self.application(scope, bounded, send)
+        if refused is not None:
+            exchange = Exchange(scope, receive, send)
+            exchange.allow_origin = b""
+            await exchange.problem(refused)

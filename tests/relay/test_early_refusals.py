@@ -17,8 +17,8 @@ REFUSALS = {
     "another method": ("PUT /v1/call/x", 405),
     "another method of a probe": ("POST /healthz", 405),
     "another method of the metrics": ("POST /metrics", 405),
-    "no such page": ("POST /nowhere", 404),
-    "REST without a token": ("POST /api/v1/projects", 401),
+    "a page": ("POST /accounts/login/", 413),
+    "REST": ("POST /api/v1/projects", 413),
 }
 
 
