@@ -4,6 +4,9 @@ import asyncio
 import json
 import socket
 import ssl
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPSConnection
 
 import httpx
 import pytest
@@ -223,3 +226,24 @@ async def test_an_answer_that_nginx_cannot_take_costs_nobody_else_a_relay(alice:
             await client.get(f"{alice.relay.http}/ctx?" + "%20" * 2_000)
     assert led.status_code == 502
     assert (await alice.post("/v1/call/calculator:add", json={"a": 5, "b": 3})).status_code == 200
+
+
+def test_a_flood_of_pages_from_one_address_does_not_reach_the_relays(cluster: Cluster) -> None:
+    def asks(ip: str, times: int) -> Counter[int]:
+        """One after the other on one connection."""
+        client = HTTPSConnection("localhost", cluster.nginx.port, context=cluster.nginx.tls, source_address=(ip, 0))
+        statuses: Counter[int] = Counter()
+        for _ in range(times):
+            client.request("GET", "/healthz")
+            answer = client.getresponse()
+            content = answer.read()
+            statuses[answer.status] += 1
+            if answer.status == 429:
+                assert (answer.headers["Retry-After"], json.loads(content)["code"]) == ("1", "rate_limited")
+        client.close()
+        return statuses
+
+    with ThreadPoolExecutor(8) as threads:
+        answered = sum(threads.map(asks, ["127.0.0.10"] * 8, [200] * 8), Counter())
+    assert answered.keys() == {200, 429}
+    assert asks("127.0.0.11", 50) == {200: 50}
