@@ -1,4 +1,4 @@
-"""Every HTTP request's id, its count and, if wanted, its line in the log."""
+"""Every HTTP request's id, its count and, if wanted, its line in the log; and when a refused one may come again."""
 
 import re
 import secrets
@@ -19,6 +19,8 @@ from relay.edge.headers import header
 HEADER = b"x-request-id"
 PROBES = re.compile(r"/(healthz|readyz|metrics)")
 PARTS = ("site", "bus", "probe")
+RETRY_AFTER = {("site", 429): b"60", ("site", 503): b"5"}  # s, where the answer itself does not know better
+SOON = b"1"  # s; of bus and probes
 LOGGED = {"none": (), "site": ("site",), "all": PARTS}
 log = structlog.get_logger("gluer.access")
 
@@ -52,7 +54,7 @@ class Requests:
         async def answer(message: dict[str, Any]) -> None:
             if message["type"] == "http.response.start":
                 kept = [(name, value) for name, value in message.get("headers", []) if name.lower() != HEADER]
-                message = {**message, "headers": [*kept, (HEADER, request_id)]}
+                message = {**message, "headers": [*kept, (HEADER, request_id), *when(part, message["status"], kept)]}
                 self.answers.counts[part, message["status"] // 100] += 1
                 if part in self.logged:
                     self.log(named, message["status"], time.monotonic() - began)
@@ -71,6 +73,13 @@ def id_of(scope: dict[str, Any]) -> bytes:
     """The one the client gave, if it is a good one, or a new one."""
     given = header(scope, HEADER) or ""
     return given.encode() if REQUEST_ID.fullmatch(given) else secrets.token_hex(8).encode()
+
+
+def when(part: str, status: int, headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Retry-After, if the answer needs one and has none."""
+    if status not in (429, 503) or any(name.lower() == b"retry-after" for name, _ in headers):
+        return []
+    return [(b"retry-after", RETRY_AFTER.get((part, status), SOON))]
 
 
 def part_of(path: str) -> str:

@@ -228,7 +228,7 @@ class FastWebSocketProtocol(asyncio.Protocol):
     def shutdown(self) -> None:
         """The server stops."""
         if self.link is None:
-            self.refuse(503, b"The server stops.")
+            self.refuse(503, b"The server stops.", b"retry-after: 1\r\n")
         else:
             self.link.close(1012, "")
 
