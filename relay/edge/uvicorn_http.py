@@ -11,7 +11,7 @@ from collections import Counter
 from http import HTTPStatus
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from relay.core.limits import Limits
 from relay.edge.address import TrustedProxies, source_of
@@ -111,7 +111,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self.unparsed = 0
-        if self.cycle is not None and not self.cycle.response_complete:
+        if self.cycle is not None and not (self.cycle.response_complete or is_heard(self.cycle)):
             self.deaf = True
             self.cycle.keep_alive = False
             raise TooMuch
@@ -166,6 +166,12 @@ class BoundedHttp(HttpToolsProtocol):
             self.loop.call_later(linger, self.transport.close)
         else:
             self.transport.close()
+
+
+def is_heard(cycle: RequestResponseCycle) -> bool:
+    """Whether the client has the whole answer, though the application has still to end it."""
+    whole = cycle.scope["method"] == "HEAD" or not (cycle.chunked_encoding or cycle.expected_content_length)
+    return cycle.response_started and whole
 
 
 def http_protocol(limits: Limits, proxies: TrustedProxies, most: int) -> type[BoundedHttp]:

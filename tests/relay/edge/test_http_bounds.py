@@ -1,7 +1,9 @@
 """What a client may keep the server waiting for: heads, idle connections, and how many of them (uvicorn_http.py)."""
 
+import asyncio
 import http.client
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -25,6 +27,7 @@ class Application:
 
     def __init__(self) -> None:
         self.gone = 0
+        self.asked = threading.Event()  # the next request has come
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         if scope["type"] == "websocket":
@@ -32,7 +35,13 @@ class Application:
             return
         if scope["path"] == "/waits":
             await self.waits(receive)
-        await send({"type": "http.response.start", "status": 200, "headers": []})
+        headers = [(b"content-length", b"6")] if scope["path"] == "/late" else []
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        if scope["path"] == "/late":
+            await send({"type": "http.response.body", "body": b"answer", "more_body": True})
+            await asyncio.to_thread(self.asked.wait, 10)
+            await send({"type": "http.response.body", "body": b""})
+            return
         if scope["path"] == "/stream":
             await send({"type": "http.response.body", "body": b"began", "more_body": True})
             await self.waits(receive)
@@ -186,6 +195,17 @@ def test_requests_that_do_not_wait_for_answers_are_not_queued(server: EdgeServer
     with client(server) as hasty:
         hasty.sendall(GET * 20_000)
         assert answer(hasty).headers["Connection"] == "close"
+
+
+def test_a_request_behind_a_whole_answer_is_answered(server: EdgeServer, application: Application) -> None:
+    with client(server) as quick:
+        quick.sendall(GET.replace(b"/", b"/late", 1))
+        assert answer(quick).status == 200
+        quick.sendall(GET)
+        [connection] = server.server.server_state.connections
+        until(lambda: bool(connection.pipeline), "the next request", 5)  # type: ignore[union-attr]
+        application.asked.set()
+        assert answer(quick).status == 200
 
 
 def test_a_client_that_leaves_behind_a_second_request_is_missed(server: EdgeServer, application: Application) -> None:
