@@ -22,7 +22,7 @@ FOLDERS = ("core", "edge", "backplane")
 HOT = [
     f"core/{name}.py" for name in (*CORE, "reading", "repeats", "sources", "statistics", "suspects", "tenant", "unsent")
 ]
-HOT += [f"backplane/{name}.py" for name in ("mesh", "process", "questions", "roster", "streams")]
+HOT += [f"backplane/{name}.py" for name in ("announcements", "mesh", "process", "questions", "roster", "streams")]
 HOT += [f"edge/{name}.py" for name in ("direct", "framing", "gather", "peer", "picows_link")]
 NEEDS = "Compiling needs a C compiler and Python's headers (Debian: apt-get install gcc python3-dev)."
 

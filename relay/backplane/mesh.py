@@ -9,7 +9,7 @@ Rule 3  A lost batch is noticed by its number, or by the next beat, and what was
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import msgspec
@@ -17,8 +17,10 @@ import msgspec
 from relay.backplane.messages import (
     AnyEntry,
     Ask,
+    AskOne,
     Batch,
     Beat,
+    Changed,
     Find,
     ForPeer,
     Found,
@@ -72,6 +74,7 @@ class Mesh(Others):
         self.roster, self.questions = Roster(self), Questions(self)
         self.connected = False
         self.is_leaving = self.has_left = False
+        self.announced = False  # changes of our servers, and nothing else since
         self.echoed = now
         self.beaten = 0.0
         self.ticked = now
@@ -82,9 +85,9 @@ class Mesh(Others):
 
     # --- what the core tells -----------------------------------------------------------------------------------------
 
-    def changed(self, server: Connection) -> None:
-        self.roster.changes[server] = None
-        self.wake()
+    def changed(self, server: Connection, functions: Iterable[str] = ()) -> None:
+        if self.roster.announcements.changed(server, functions, self.ticked):
+            self.wake()
 
     def gone(self, server: Connection) -> None:
         self.roster.gone(server)
@@ -117,18 +120,27 @@ class Mesh(Others):
         self.wake()
 
     def take(self) -> tuple[str, bytes] | None:
-        """The next batch and its destination; what all are told goes first, and our leave last."""
+        """The next batch and its destination; what all are told goes first, and our leave last.
+
+        What changed of our servers is told in turn with what goes to one process.
+        """
         if self.has_left:
             return None
-        if self.roster.changes:
-            self.roster.tell_changes()
+        if not self.everyone.entries and not self.announced:
+            self.roster.tell_changes(self.ticked)
+            self.announced = bool(self.everyone.entries)
         if self.everyone.entries:
             return "", self.everyone.take()
         for process in self.processes.values() if self.connected else ():
+            self.roster.answer(process)
             if process.outgoing.entries:
+                self.announced = False
                 # the next time it is another's turn
                 self.processes[process.id] = self.processes.pop(process.id)
                 return process.id, process.outgoing.take()
+        if self.announced:
+            self.announced = False
+            return self.take()
         if self.is_leaving:
             self.has_left = True
             self.everyone.put(Leaving())
@@ -160,14 +172,15 @@ class Mesh(Others):
             return
         if begun and gap[0] <= gap[1]:
             self._missed(process, gap[0], gap[1], ours)
-        self._handle_all(process, batch.entries, now)
+        self._handle_all(process, batch, now)
 
-    def _handle_all(self, process: Process, entries: list[AnyEntry], now: float) -> None:
+    def _handle_all(self, process: Process, batch: Batch, now: float) -> None:
         """One that fails does not hold up those behind it."""
         failed: Exception | None = None
-        for entry in entries:
+        is_answer = bool(batch.destination)
+        for entry in batch.entries:
             try:
-                self._handle(process, entry, now)
+                self._handle(process, entry, is_answer, now)
             except (msgspec.DecodeError, Refused, Unreadable):
                 self.unread += 1
             except Exception as error:
@@ -197,7 +210,7 @@ class Mesh(Others):
             process = self.processes[id] = Process(id, Outgoing(self.id, id, self.streams), now)
             if id in self.given_up:
                 process.to_all, process.to_us = self.given_up.pop(id)
-            self.put(process.outgoing, Ask())
+            self._ask(process)
         return process
 
     def _renewed(self, process: Process, stream: int, now: float) -> None:
@@ -210,15 +223,20 @@ class Mesh(Others):
             process.complete = False
 
     def _missed(self, process: Process, first: int, last: int, ours: bool) -> None:
-        """Batches of it never came: to us, which it has to know, or to all, so that we have to ask."""
+        """Batches of it never came: what was told to us, it has to know; of its servers, we have to ask again."""
         self.lost += last - first + 1
+        process.complete, process.is_torn = False, True
         if ours:
             process.missed = True
             self.put(process.outgoing, Lost(process.to_us.stream, first, last))
-        else:
-            process.complete = False
 
-    def _handle(self, process: Process, entry: AnyEntry, now: float) -> None:
+    def _ask(self, process: Process) -> None:
+        """Ask for all its servers."""
+        process.asked += 1
+        process.is_torn = False
+        self.put(process.outgoing, Ask(process.asked))
+
+    def _handle(self, process: Process, entry: AnyEntry, is_answer: bool, now: float) -> None:
         if isinstance(entry, ForPeer):
             self._for_peer(process, entry, now)
         elif isinstance(entry, FromPeer):
@@ -237,7 +255,9 @@ class Mesh(Others):
         elif isinstance(entry, Found):
             self.questions.found(process.id, entry.asked, entry.peers, now)
         elif isinstance(entry, Server):
-            self.roster.server(process, entry, now)
+            self.roster.server(process, entry, is_answer, now)
+        elif isinstance(entry, Changed):
+            self.roster.changed(process, entry, now)
         elif isinstance(entry, Gone):
             self.roster.went(process, entry, now)
         elif isinstance(entry, Servers):
@@ -245,7 +265,9 @@ class Mesh(Others):
         elif isinstance(entry, Beat):
             self._beat(process, entry, now)
         elif isinstance(entry, Ask):
-            self.roster.tell(process)
+            self.roster.asked(process, entry.asked)
+        elif isinstance(entry, AskOne):
+            self.roster.asked_one(process, entry)
         elif isinstance(entry, Lost):
             lost = process.outgoing.lost(entry.stream, entry.first, entry.last)
             self._undelivered(process.outgoing, lost, now)
@@ -294,7 +316,8 @@ class Mesh(Others):
             if (
                 frame.code == NOT_TAKEN and call.callee.id in process.servers
             ):  # it will say so itself, or has; until then it is not asked again
-                process.taking[call.callee.id] = call.callee.takes_calls = process.complete = False
+                process.taking[call.callee.id] = call.callee.takes_calls = False
+                process.doubted[call.callee.id] = entry.project
             tenant.calls.relayed_error(call.callee, frame, now)
 
     def _deliver(self, entry: Published, now: float) -> int:
@@ -313,7 +336,7 @@ class Mesh(Others):
         for entry in entries:
             if isinstance(entry, ForPeer):
                 self._unsent(outgoing, entry, now)
-            elif isinstance(entry, Lost | Receivers | Found) or (
+            elif isinstance(entry, Lost | Receivers | Found | AskOne) or (
                 isinstance(entry, FromPeer) and not entry.frame.startswith(b'{"type":"progress"')
             ):
                 self.put(outgoing, entry)
@@ -355,6 +378,8 @@ class Mesh(Others):
             if process.is_congested and not process.outgoing.is_full:
                 process.is_congested = False
                 self.roster.reach(process, now)
+        if self.roster.announcements.tick(now):
+            self.wake()
         self.questions.tick(now)
 
     def leave(self) -> None:
@@ -382,9 +407,14 @@ class Mesh(Others):
             process.outgoing.read(*entry.read.get(self.id, (0, 0)))
         process.missed = False
         process.unlisted = {id: server for id, server in process.unlisted.items() if server.serving}
-        if not process.complete or process.version != entry.version:
-            process.complete = False
-            self.put(process.outgoing, Ask())
+        if process.version != entry.version:
+            process.complete, process.is_torn = False, True
+        if not process.complete and (process.is_torn or not process.is_answering):
+            self._ask(process)
+        process.is_answering = False
+        doubted, process.doubted = process.doubted, {}
+        for id, project in doubted.items():
+            self.put(process.outgoing, AskOne(project, id))
 
     def _give_up(self, process: Process, now: float) -> None:
         del self.processes[process.id]
@@ -422,6 +452,8 @@ class Mesh(Others):
             process.complete = False
             for server in tuple(process.servers.values()):
                 self.roster.settle(server, now)
+            process.to_tell = None
+            process.to_tell_of.clear()
             self._undelivered(process.outgoing, process.outgoing.drop(), now)
         self.dropped += len(self.everyone.drop())
         self.questions.cut_off(now)
@@ -431,4 +463,4 @@ class Mesh(Others):
         self._blame_nobody(now)
         for process in tuple(self.processes.values()):
             self.roster.reach(process, now)
-            self.put(process.outgoing, Ask())
+            self._ask(process)

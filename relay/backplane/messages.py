@@ -75,7 +75,10 @@ class Quota(Struct, array_like=True, gc=False):
 
 
 class Server(Entry, tag="server"):
-    """To all: a back end of the sender as it is now. `hold`: s (GP-16). `version`: of all that the sender has told."""
+    """A back end of the sender. `hold`: s (GP-16). `version`: of all that the sender has told.
+
+    To all: it came. To one that asked: it is like this, and has these functions and no others.
+    """
 
     version: int
     project: str
@@ -91,6 +94,18 @@ class Server(Entry, tag="server"):
     functions: list[FunctionSpec]
 
 
+class Changed(Entry, tag="changed"):
+    """To all: a back end of the sender takes calls or not, has these functions now, and those no more."""
+
+    version: int
+    project: str
+    id: str
+    takes_calls: bool
+    draining: bool
+    functions: list[FunctionSpec]
+    removed: list[str]
+
+
 class Gone(Entry, tag="gone"):
     """To all: a back end of the sender went."""
 
@@ -100,14 +115,24 @@ class Gone(Entry, tag="gone"):
 
 
 class Servers(Entry, tag="servers"):
-    """To one that asked: who is here at this version; their `Server` entries came before."""
+    """To one that asked: who is here at this version; their `Server` entries came before. `asked`: by which `Ask`."""
 
     version: int
     ids: list[str]
+    asked: int
 
 
 class Ask(Entry, tag="ask"):
-    """Who are your servers?"""
+    """Who are your servers? `asked`: a number for the answer."""
+
+    asked: int
+
+
+class AskOne(Entry, tag="ask one"):
+    """How is this server of yours?"""
+
+    project: str
+    id: str
 
 
 class Lost(Entry, tag="lost"):
@@ -134,7 +159,21 @@ class Leaving(Entry, tag="leaving"):
 
 
 AnyEntry = (
-    ForPeer | FromPeer | Published | Receivers | Find | Found | Server | Gone | Servers | Ask | Lost | Beat | Leaving
+    ForPeer
+    | FromPeer
+    | Published
+    | Receivers
+    | Find
+    | Found
+    | Server
+    | Changed
+    | Gone
+    | Servers
+    | Ask
+    | AskOne
+    | Lost
+    | Beat
+    | Leaving
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -33,6 +34,13 @@ class Process:
         self.missed = False  # batches of it to us, since its last beat
         self.version = 0  # of what it has told of its servers
         self.complete = False  # it has told all
+        self.asked = 0  # how often it was asked for all
+        self.is_torn = False  # something was lost since it was asked: its answer does not count
+        self.is_answering = False  # part of its answer came since its last beat
+        self.doubted: dict[str, str] = {}  # servers that may be otherwise than it told, by id; their projects
+        self.to_tell: deque[Connection] | None = None  # what it has asked for; None: nothing
+        self.answers = 0  # which of its questions that answers
+        self.to_tell_of: dict[Connection, None] = {}  # servers it has asked for by name
 
 
 class RemoteServer:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from relay.backplane.messages import Gone, Quota, Server, Servers
+from relay.backplane.announcements import PART, Announcements
+from relay.backplane.messages import AskOne, Changed, Gone, Quota, Server, Servers
 from relay.backplane.process import Process, RemoteCallers, RemoteServer
 from relay.core import frames
 from relay.core.connection import BACKEND, FRONTEND, OPEN, Connection
@@ -15,55 +18,90 @@ from relay.core.tenant import Tenant
 if TYPE_CHECKING:
     from relay.backplane.mesh import Mesh
 
+MOST_FUNCTIONS = 100  # of one server, told at a time
+
 
 class Roster:
     """Ours, told to all as they change, and theirs, as they were told."""
 
     def __init__(self, mesh: Mesh) -> None:
         self.mesh, self.hub = mesh, mesh.hub
-        self.changes: dict[Connection, None] = {}  # servers to tell of
+        self.announcements = Announcements()
         self.version = 0  # of what was told
 
     # --- ours --------------------------------------------------------------------------------------------------------
 
     def gone(self, server: Connection) -> None:
         """Tell all that it went."""
-        self.changes.pop(server, None)
+        if self.announcements.gone(server):
+            assert server.tenant is not None
+            self.version += 1
+            self.mesh.put(self.mesh.everyone, Gone(self.version, server.tenant.project_id, server.id))
+
+    def tell_changes(self, now: float) -> None:
+        """Tell all of some of what changed."""
+        waiting = self.mesh.everyone.waiting
+        while self.mesh.everyone.waiting - waiting < PART:
+            change = self.announcements.take(MOST_FUNCTIONS, now)
+            if change is None:
+                return
+            server, is_new, names = change
+            self.version += 1
+            self.mesh.everyone.put(self._told(server, names) if is_new else self._changed(server, names))
+
+    def asked(self, process: Process, asked: int) -> None:
+        """It asks for all our servers; they are told part by part."""
+        tenants = self.hub.tenants.values()
+        process.to_tell = deque(c for tenant in tenants for c in tenant.connections if c.peer == BACKEND)
+        process.answers = asked
+        self.mesh.wake()
+
+    def asked_one(self, process: Process, entry: AskOne) -> None:
+        """It asks for one of them. That it went was told to all."""
+        tenant = self.hub.tenants.get(entry.project)
+        server = None if tenant is None else tenant.by_id.get(entry.id)
+        if server is not None and server.peer == BACKEND:
+            process.to_tell_of[server] = None
+            self.mesh.wake()
+
+    def answer(self, process: Process) -> None:
+        """Tell it some of what it asked for. Whatever was told to all before must have left."""
+        outgoing = process.outgoing
+        most = outgoing.waiting + PART
+        while process.to_tell_of and outgoing.waiting < most:
+            self._tell_one(process, process.to_tell_of.popitem()[0])
+        if process.to_tell is None:
+            return
+        while process.to_tell and outgoing.waiting < most:
+            self._tell_one(process, process.to_tell.popleft())
+        if not process.to_tell:
+            process.to_tell = None
+            tenants = self.hub.tenants.values()
+            ids = [c.id for tenant in tenants for c in tenant.connections if c.peer == BACKEND]
+            outgoing.put(Servers(self.version, ids, process.answers))
+
+    def _tell_one(self, process: Process, server: Connection) -> None:
+        if server.state is OPEN:
+            self.announcements.told_to_one(server)
+            process.outgoing.put(self._told(server, server.seats))
+
+    def _changed(self, server: Connection, names: Iterable[str]) -> Changed:
         assert server.tenant is not None
-        self.version += 1
-        self.mesh.put(self.mesh.everyone, Gone(self.version, server.tenant.project_id, server.id))
+        removed = [name for name in names if name not in server.seats]
+        return Changed(
+            self.version,
+            server.tenant.project_id,
+            server.id,
+            server.takes_calls,
+            server.draining,
+            specs(server, names),
+            removed,
+        )
 
-    def tell_changes(self) -> None:
-        """Tell all of those that changed."""
-        changes, self.changes = self.changes, {}
-        for server in changes:
-            if server.state is OPEN:
-                self.version += 1
-                self.mesh.everyone.put(self._told(server))
-
-    def tell(self, process: Process) -> None:
-        """Tell it all our servers."""
-        ids = []
-        for tenant in self.hub.tenants.values():
-            for server in tenant.connections:
-                if server.peer == BACKEND:
-                    ids.append(server.id)
-                    process.outgoing.put(self._told(server))
-        self.mesh.put(process.outgoing, Servers(self.version, ids))
-
-    def _told(self, server: Connection) -> Server:
+    def _told(self, server: Connection, names: Iterable[str]) -> Server:
         tenant = server.tenant
         assert tenant is not None
         quota = tenant.quota
-        functions = [
-            frames.FunctionSpec(
-                name=name,
-                idempotent=seat.function.idempotent,
-                policy=seat.function.policy,  # type: ignore[arg-type]  # one of the four
-                concurrency=seat.concurrency,
-            )
-            for name, seat in server.seats.items()
-        ]
         return Server(
             self.version,
             tenant.project_id,
@@ -76,18 +114,16 @@ class Roster:
             server.connected_at,
             server.takes_calls,
             server.draining,
-            functions,
+            specs(server, names),
         )
 
     # --- theirs ------------------------------------------------------------------------------------------------------
 
-    def server(self, process: Process, entry: Server, now: float) -> None:
-        """This is how it is now."""
-        if entry.version < process.version:
-            return  # it has told something newer since
-        if entry.version > process.version + 1:
-            process.complete = False
-        process.version = entry.version
+    def server(self, process: Process, entry: Server, is_answer: bool, now: float) -> None:
+        """It came; or an answer says how it is."""
+        if not self._is_news(process, entry.version, is_answer):
+            return
+        process.is_answering |= is_answer
         tenant = self.hub.tenant(
             Admission(
                 key_id=0,
@@ -108,13 +144,41 @@ class Roster:
             server.id, server.peer = entry.id, BACKEND
             server.name, server.sdk, server.connected_at = entry.name, entry.sdk, entry.connected_at
             process.servers[entry.id] = server
-        self._register(tenant, server, entry.functions, now)
+        names = {spec.name for spec in entry.functions} if is_answer else set(server.seats)
+        removed = [name for name in server.seats if name not in names]
+        self._update(process, server, entry, removed, now)
+
+    def changed(self, process: Process, entry: Changed, now: float) -> None:
+        """It is otherwise now."""
+        if not self._is_news(process, entry.version, False):
+            return
+        server = process.servers.get(entry.id)
+        if server is None:
+            process.complete = False
+        else:
+            self._update(process, server, entry, entry.removed, now)
+
+    def _is_news(self, process: Process, version: int, is_answer: bool) -> bool:
+        """Whether nothing newer was told before; an answer tells of many servers at one version."""
+        if version < process.version + (not is_answer):
+            return False
+        if version > process.version + 1:
+            process.complete = False
+        process.version = version
+        return True
+
+    def _update(
+        self, process: Process, server: Connection, entry: Server | Changed, removed: list[str], now: float
+    ) -> None:
+        assert server.tenant is not None
+        self._register(server.tenant, server, entry.functions, removed, now)
         process.taking[entry.id] = entry.takes_calls
         self._take_calls(process, server, entry.takes_calls, entry.draining, now)
 
-    def _register(self, tenant: Tenant, server: Connection, specs: list[frames.FunctionSpec], now: float) -> None:
-        names = {spec.name for spec in specs}
-        for name in [name for name in server.seats if name not in names]:
+    def _register(
+        self, tenant: Tenant, server: Connection, specs: list[frames.FunctionSpec], removed: list[str], now: float
+    ) -> None:
+        for name in removed:
             function = tenant.functions.unregister(server, name)
             if function is not None:
                 tenant.calls.unregistered(function, now)
@@ -131,11 +195,14 @@ class Roster:
 
     def servers(self, process: Process, entry: Servers, now: float) -> None:
         """These are all that it has."""
-        if entry.version >= process.version:
-            process.version, process.complete = entry.version, True
-            known = set(entry.ids)
-            for id in [id for id in process.servers if id not in known]:
-                self._remove(process, id, now)
+        if entry.version < process.version:
+            return
+        process.version = entry.version
+        known = set(entry.ids)
+        for id in [id for id in process.servers if id not in known]:
+            self._remove(process, id, now)
+        if entry.asked == process.asked and not process.is_torn:
+            process.complete = True
 
     def _remove(self, process: Process, id: str, now: float) -> None:
         """It takes no new calls. How the others ended, its process says behind this."""
@@ -207,3 +274,17 @@ class Roster:
         """It can be sent calls again."""
         for id, server in tuple(process.servers.items()):
             self._take_calls(process, server, process.taking[id], server.draining, now)
+
+
+def specs(server: Connection, names: Iterable[str]) -> list[frames.FunctionSpec]:
+    """Those of its functions that it has, as it registered them."""
+    return [
+        frames.FunctionSpec(
+            name=name,
+            idempotent=seat.function.idempotent,
+            policy=seat.function.policy,  # type: ignore[arg-type]  # one of the four
+            concurrency=seat.concurrency,
+        )
+        for name in names
+        if (seat := server.seats.get(name)) is not None
+    ]

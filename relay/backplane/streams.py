@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
-from relay.backplane.messages import AnyEntry, Batch, ForPeer, FromPeer, Published, Server, Servers, pack
+from relay.backplane.messages import AnyEntry, Batch, Changed, ForPeer, FromPeer, Published, Server, Servers, pack
 
 MOST_BATCH = 262_144  # bytes of a batch, or one entry
 MOST_WAITING = 67_108_864  # bytes that wait for one destination
@@ -20,6 +20,9 @@ def size_of(entry: AnyEntry) -> int:
         return OVERHEAD + len(entry.frame)
     if isinstance(entry, Server):
         return 4 * OVERHEAD + sum(OVERHEAD + len(function.name) for function in entry.functions)
+    if isinstance(entry, Changed):
+        names = [function.name for function in entry.functions] + entry.removed
+        return 4 * OVERHEAD + sum(OVERHEAD + len(name) for name in names)
     if isinstance(entry, Servers):
         return OVERHEAD * (1 + len(entry.ids))
     return OVERHEAD

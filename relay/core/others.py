@@ -6,7 +6,7 @@ for each project and process stands for all its callers there.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 class Others:
     """What they have to be told. This one is of a relay that is alone."""
 
-    def changed(self, server: Connection) -> None:
-        """A back end of this process came, or registers other functions, or takes calls, or takes none."""
+    def changed(self, server: Connection, functions: Iterable[str] = ()) -> None:
+        """A back end of this process came, takes calls or takes none, or registers these functions or no longer."""
 
     def gone(self, server: Connection) -> None:
         """A back end of this process went."""

@@ -192,7 +192,7 @@ class Tenant:
         """A back end offers functions."""
         _only_back_ends(connection, "Only back ends register functions; connect with the private key.")
         functions = self.functions.register(connection, frame.functions)
-        self.hub.others.changed(connection)
+        self.hub.others.changed(connection, [function.name for function in functions])
         answer(connection, frame.id)
         for function in functions:
             self.calls.settle(function, now)
@@ -200,11 +200,13 @@ class Tenant:
     def unregister(self, connection: Connection, frame: frames.Unregister, now: float) -> None:
         """A back end takes functions back; their calls in flight go on."""
         _only_back_ends(connection, "Only back ends unregister functions.")
+        taken_back = []
         for spec in frame.functions:
             function = self.functions.unregister(connection, spec.name)
             if function is not None:
                 self.calls.unregistered(function, now)
-        self.hub.others.changed(connection)
+                taken_back.append(function.name)
+        self.hub.others.changed(connection, taken_back)
         answer(connection, frame.id)
 
     def drain(self, connection: Connection, frame: frames.Drain, now: float) -> None:

@@ -72,6 +72,7 @@ class Network:
         self.losing_at: list[int] = []  # … at these nodes
         self.lost_for_somebody = 0  # batches, for each that should have had them
         self.published = 0
+        self.told: list[tuple[str, bytes]] = []  # what was published since `settled`: destinations and batches
         self.started = 0  # processes, ever
         self.mute: set[Peer] = set()  # these answer no pings
         for _ in range(nodes):
@@ -109,6 +110,12 @@ class Network:
         while sum(self._carry(node) for node in self.nodes if not node.frozen):
             pass
 
+    def tells(self) -> int:
+        """Carry everything that is to be said now; how many bytes that were."""
+        self.told.clear()
+        self.settle()
+        return sum(len(payload) for _, payload in self.told)
+
     def carries(self, number: int) -> None:
         """Only what this one has to say, and what came for it until now."""
         self._carry(self.nodes[number])
@@ -130,6 +137,7 @@ class Network:
 
     def _publish(self, node: Node, destination: str, payload: bytes) -> None:
         self.published += 1
+        self.told.append((destination, payload))
         if self.losing.get((node.mesh.id, destination), 0):
             self.losing[node.mesh.id, destination] -= 1
             return

@@ -200,7 +200,7 @@ def test_a_server_whose_leave_was_lost_is_forgotten_a_second_later(network: Netw
 
 def test_a_server_that_went_is_not_told_of_by_an_older_answer(network: Network, page: Peer, server: Peer) -> None:
     here, there = network.nodes
-    here.mesh.put(here.mesh.processes[there.mesh.id].outgoing, Ask())
+    here.mesh.put(here.mesh.processes[there.mesh.id].outgoing, Ask(1))
     network.carries(0)
     there.mesh.receive(there.arrived.popleft(), network.now)
     server.leaves()
@@ -389,7 +389,7 @@ def test_entries_of_a_newer_version_are_passed_over_and_the_others_count(
     taken = network.nodes[0].mesh.take()
     assert taken is not None
     source, destination, stream, number, entries = msgspec.msgpack.decode(taken[1])
-    entries = [["teleport", 5], *entries, ["ask", "a field more"], ["to"], 7]
+    entries = [["teleport", 5], *entries, ["ask", 1, "a field more"], ["to"], 7]
     network.nodes[1].mesh.receive(pack([source, destination, stream, number, entries]), network.now)
     server.assert_received("call", cmd=ADD)
     assert network.nodes[1].mesh.unread == 3
@@ -442,7 +442,7 @@ def test_a_call_that_comes_twice_runs_once(network: Network, page: Peer, server:
 
 
 def test_an_unknown_process_is_asked_and_one_that_never_comes_back_is_forgotten(network: Network) -> None:
-    stranger = pack(Batch("stranger", "", 1, 1, [Beat(7, {}, {}), Ask()]))
+    stranger = pack(Batch("stranger", "", 1, 1, [Beat(7, {}, {}), Ask(1)]))
     network.nodes[0].mesh.receive(stranger, network.now)
     assert "stranger" in network.nodes[0].mesh.processes
     network.lives(2.5)

@@ -317,6 +317,7 @@ class Mesh(RuleBasedStateMachine):
     def everybody_agrees_in_quiet_times(self) -> None:
         network = self.network
         quiet = not network.away and not any(node.frozen for node in network.nodes) and not network.mute
+        quiet = quiet and not any(node.mesh.roster.announcements.gathering for node in network.nodes)
         if quiet and not any(network.losing.values()) and network.now - self.fault > MENDED:
             network.settle()
             network.assert_agreed()

@@ -1,0 +1,136 @@
+"""When all processes are told what changed of our servers: new ones at once, repeated changes gathered, projects in
+turn.
+
+What is told is read when its turn comes, so nothing waits here but names, however often they change.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+
+from relay.backplane.streams import OVERHEAD
+from relay.core.connection import Connection
+from relay.core.rates import Rate
+
+GATHERED = 0.25  # s in which a server's changes are gathered …
+AT_ONCE = 2.0  # s: … but for the first 8, as a back end makes them that registers its functions one by one
+PART = 16_384  # bytes told at a time; calls and messages go in between
+PROJECT_RATE = 262_144  # bytes a second that the servers of one project make us tell …
+PROJECT_BURST = 4.0  # s: … and 1 MiB at once, as a restart of all its back ends does
+
+
+class Change:
+    """What is to be told of one server."""
+
+    __slots__ = ("flags", "is_known", "is_new", "names", "rate", "waits")
+
+    def __init__(self) -> None:
+        self.names: dict[str, None] = {}  # functions that were registered or taken back
+        self.flags = (True, False)  # as last told: whether it takes calls, and drains
+        self.is_new = True  # not told to all
+        self.is_known = False  # told to somebody
+        self.waits = False  # it is gathered, or in its project's queue
+        self.rate = Rate(1 / GATHERED, AT_ONCE)
+
+
+class Queue:
+    """The servers of one project that have something to tell."""
+
+    __slots__ = ("paid_until", "servers")
+
+    def __init__(self) -> None:
+        self.servers: dict[Connection, None] = {}
+        self.paid_until = float("-inf")  # when it may tell again
+
+
+class Announcements:
+    """Of all servers of this process."""
+
+    def __init__(self) -> None:
+        self.changes: dict[Connection, Change] = {}
+        self.ready: dict[str, Queue] = {}  # by project; the next one first
+        self.resting: dict[str, Queue] = {}  # projects that have told all, or too much
+        self.gathering: deque[tuple[float, Connection]] = deque()  # until when
+
+    def changed(self, server: Connection, names: Iterable[str], now: float) -> bool:
+        """Note that a server came or changed, and these of its functions. Returns whether it is told at once."""
+        change = self.changes.setdefault(server, Change())
+        change.names.update(dict.fromkeys(names))
+        if change.is_new or (server.takes_calls, server.draining) != change.flags:
+            return self._queue(server, change, now)
+        if change.waits or not change.names:
+            return False
+        if change.rate.take(now):
+            return self._queue(server, change, now)
+        change.waits = True
+        self.gathering.append((now + GATHERED, server))
+        return False
+
+    def gone(self, server: Connection) -> bool:
+        """Forget a server that went. Returns whether somebody knows it."""
+        change = self.changes.pop(server, None)
+        assert server.tenant is not None
+        for queues in (self.ready, self.resting):
+            if queue := queues.get(server.tenant.project_id):
+                queue.servers.pop(server, None)
+        return change is not None and change.is_known
+
+    def told_to_one(self, server: Connection) -> None:
+        """Note that a process that asked knows it."""
+        self.changes.setdefault(server, Change()).is_known = True
+
+    def take(self, most: int, now: float) -> tuple[Connection, bool, list[str]] | None:
+        """The next server to tell of, whether it is new to the others, and at most so many of its functions."""
+        while self.ready:
+            project = next(iter(self.ready))
+            queue = self.ready.pop(project)
+            if queue.servers:
+                server = next(iter(queue.servers))
+                change = self.changes[server]
+                names = list(change.names)[:most]
+                for name in names:
+                    del change.names[name]
+                is_new, change.is_new, change.is_known = change.is_new, False, True
+                change.flags = (server.takes_calls, server.draining)
+                if not change.names:
+                    change.waits = False
+                    del queue.servers[server]
+                size = 4 * OVERHEAD + sum(OVERHEAD + len(name) for name in names)
+                queue.paid_until = max(queue.paid_until, now - PROJECT_BURST) + size / PROJECT_RATE
+                self._put(project, queue, now)
+                return server, is_new, names
+            self.resting[project] = queue
+        return None
+
+    def tick(self, now: float) -> bool:
+        """Let what was gathered be told, and who has rested. Returns whether there is something to tell."""
+        while self.gathering and self.gathering[0][0] <= now:
+            _, server = self.gathering.popleft()
+            change = self.changes.get(server)
+            if change is not None and change.names:
+                change.rate.take(now)
+                self._queue(server, change, now)
+        for project, queue in tuple(self.resting.items()):
+            if queue.servers:
+                if queue.paid_until <= now:
+                    self.ready[project] = self.resting.pop(project)
+            elif queue.paid_until <= now - PROJECT_BURST:
+                del self.resting[project]
+        return bool(self.ready)
+
+    def _queue(self, server: Connection, change: Change, now: float) -> bool:
+        change.waits = True
+        assert server.tenant is not None
+        project = server.tenant.project_id
+        queue = self.ready.get(project)
+        if queue is None:
+            queue = self.resting.pop(project, None) or Queue()
+            self._put(project, queue, now)
+        queue.servers[server] = None
+        return project in self.ready
+
+    def _put(self, project: str, queue: Queue, now: float) -> None:
+        """Behind all others, or to rest."""
+        queues = self.ready if queue.paid_until <= now else self.resting
+        queues[project] = queue
