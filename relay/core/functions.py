@@ -26,13 +26,14 @@ MOST_REMEMBERED = 10_000  # of them in one project; those lost longest ago go fi
 class Seat:
     """One server's registration of one function."""
 
-    __slots__ = ("concurrency", "connection", "function", "in_flight", "turn")
+    __slots__ = ("concurrency", "connection", "function", "in_flight", "size", "turn")
 
     def __init__(self, connection: Connection, function: Function) -> None:
         self.connection, self.function = connection, function
         self.concurrency: int | None = None  # calls at once it takes; None: any number
         self.in_flight = 0
         self.turn = 0  # when it was last chosen, in calls of this function
+        self.size = 0  # bytes of its name and description
 
     def takes(self, full: bool) -> bool:
         """Whether its server takes one more call now; `full`: even if it has all that it wanted."""
@@ -104,20 +105,33 @@ class Function:
 class Functions:
     """All functions of one project."""
 
-    def __init__(self, most_per_server: int) -> None:
+    def __init__(self, most_per_server: int, most_bytes: int) -> None:
         self.by_name: dict[str, Function] = {}
         self.lost: dict[str, Function] = {}  # without servers, the one lost longest ago first
-        self.most_per_server = most_per_server
+        self.most_per_server, self.most_bytes = most_per_server, most_bytes
+        self.bytes = 0  # of names and descriptions that servers of this process have registered
 
     def register(self, server: Connection, specs: list[frames.FunctionSpec]) -> list[Function]:
-        """All or nothing; the functions registered. Raises Refused `bad_frame`: a wrong name, or above the limit."""
-        names = {spec.name for spec in specs}
+        """All or nothing; the functions registered.
+
+        Raises Refused: `bad_frame` for a wrong name or too many, `rate_limited` when the project has no room for them.
+        """
+        names = {spec.name: spec for spec in specs}
         for name in names:
             if not is_name(name):
                 raise Refused("bad_frame", f"A function's name {NAME_RULE}.")
-        if len(names | server.seats.keys()) > self.most_per_server:
+        if len(names.keys() | server.seats.keys()) > self.most_per_server:
             raise Refused("bad_frame", f"A back end registers at most {self.most_per_server} functions.")
+        if not server.process:  # what others let in is counted there
+            self._make_room(server, names)
         return [self._register(server, spec) for spec in specs]
+
+    def _make_room(self, server: Connection, specs: dict[str, frames.FunctionSpec]) -> None:
+        more = sum(size_of(spec) for spec in specs.values())
+        more -= sum(server.seats[name].size for name in specs if name in server.seats)
+        if more > 0 and self.bytes + more > self.most_bytes:
+            sentence = f"Names and descriptions of a project's functions take at most {self.most_bytes} bytes in all."
+            raise Refused("rate_limited", sentence, retry_after=10_000)
 
     def _register(self, server: Connection, spec: frames.FunctionSpec) -> Function:
         function = self.by_name.setdefault(spec.name, Function(spec.name))
@@ -125,6 +139,10 @@ class Functions:
         if seat is None:
             seat = function.seats[server] = server.seats[spec.name] = Seat(server, function)
         seat.concurrency = spec.concurrency
+        if not server.process:
+            self.bytes -= seat.size
+            seat.size = size_of(spec)
+            self.bytes += seat.size
         if len(function.seats) > 1 and (function.policy, function.idempotent) != (spec.policy, spec.idempotent):
             function.before = function.policy, function.idempotent
         function.policy, function.idempotent = spec.policy, spec.idempotent  # the latest holds (GP-15)
@@ -174,6 +192,7 @@ class Functions:
         if seat is None:
             return None
         del seat.function.seats[server]
+        self.bytes -= seat.size
         return seat.function
 
     def _remember(self, function: Function, now: float) -> None:
@@ -186,3 +205,8 @@ class Functions:
 
     def _forget(self, function: Function) -> None:
         del self.lost[function.name], self.by_name[function.name]
+
+
+def size_of(spec: frames.FunctionSpec) -> int:
+    """Bytes of its name and description."""
+    return len(spec.name.encode()) + len(spec.description.encode())

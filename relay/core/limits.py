@@ -14,6 +14,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     backend_rate_bytes: int = 33_554_432  # the same of one back end
     subscriptions: int = 1_000  # channels of one connection
     functions: int = 1_000  # functions of one back end
+    function_bytes: int = 1_048_576  # bytes of names and descriptions that all back ends of one project register
     project_connections: int = 50_000  # open connections of one project
     project_deliveries: int = 200_000  # messages and progress a second that reach the peers of one project (GP-22)
     project_delivery_bytes: int = 268_435_456  # bytes a second of them

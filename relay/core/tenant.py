@@ -50,7 +50,7 @@ class Tenant:
         self.sessions: dict[str, list[Connection]] = {}
         self.keys: dict[int, Key] = {}
         self.session_rates, self.address_rates = SharedRates("session"), SharedRates("address")
-        self.functions = Functions(hub.limits.functions)
+        self.functions = Functions(hub.limits.functions, hub.limits.function_bytes)
         self.calls = Calls(self)
         held = Held(hub.limits.project_subscription_bytes, hub.subscriptions)
         self.channels = Channels(hub.limits.subscriptions, held)

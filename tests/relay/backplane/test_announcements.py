@@ -128,6 +128,18 @@ def test_calls_go_in_between_what_is_told_of_a_crowd(network: Network, page: Pee
     assert ["" if to == "" else "one" for to, _ in network.told][:3] == ["", "one", ""]
 
 
+def test_names_that_others_let_in_are_not_counted_twice(network: Network) -> None:
+    most = network.nodes[0].relay.limits.function_bytes
+    for number in (0, 1):
+        for _ in range(8):
+            crowded(network.alice(number))
+        network.alice(number).tenant.functions.most_bytes = network.alice(number).tenant.functions.bytes
+    network.lives(10)
+    network.assert_agreed()
+    for node in network.nodes:
+        assert 0 < node.relay.alice.tenant.functions.bytes < most
+
+
 # --- asked anew -------------------------------------------------------------------------------------------------------
 
 

@@ -179,3 +179,34 @@ def test_another_project_s_function_of_the_same_name_is_not_reached(alice: Proje
     page.calls("a:b")
     page.assert_received("error", code="no_such_function")
     stranger.assert_silent()
+
+
+def test_a_project_registers_so_many_bytes_of_names_and_no_more() -> None:
+    relay = CoreRelay(Limits(function_bytes=100))
+    one, other = relay.alice.backend(), relay.alice.backend()
+    one.offers("n" * 30, description="d" * 30)
+    for server in (one, other):
+        server.sends("register", id="more", functions=[{"name": "more"}, {"name": "ü" * 19}])
+        server.assert_received("error", id="more", code="rate_limited", retryable=True, retry_after=10_000)
+    assert set(relay.alice.tenant.functions.by_name) == {"n" * 30}
+    other.registers("ü" * 20)
+    one.offers("n" * 30)
+    other.registers("m" * 30, "m" * 30)
+    relay.charlie.backend("n" * 60)
+    one.sends("register", id="more", functions=[{"name": "x"}])
+    one.assert_received("error", id="more", code="rate_limited")
+    other.unregisters("m" * 30)
+    one.registers("x" * 30)
+    other.leaves()
+    one.registers("y" * 40)
+    one.leaves()
+    assert relay.alice.tenant.functions.bytes == 0
+
+
+def test_who_has_used_up_the_bytes_may_still_register_shorter_descriptions() -> None:
+    relay = CoreRelay(Limits(function_bytes=100))
+    server = relay.alice.backend()
+    server.offers("n" * 30, description="d" * 70)
+    server.offers("n" * 30, description="d" * 70)
+    server.offers("n" * 30, description="d" * 60)
+    server.offers("o" * 10)
