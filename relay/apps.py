@@ -12,4 +12,4 @@ class RelayConfig(AppConfig):
 
         from relay.runtime import Relay
 
-        self.relay = Relay(settings.LIMITS, settings.SETTLING, get_channel_layer())
+        self.relay = Relay(settings.LIMITS, settings.SETTLING, get_channel_layer(), settings.LOOKUP_SECRET)

@@ -12,6 +12,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from relay.backplane.seal import REASONS
 from relay.core.connection import BACKEND, FRONTEND
 from relay.core.errors import CLOSE_CODES, OUTCOMES
 from relay.core.hub import CLOSES
@@ -118,6 +119,8 @@ class RelayCollector(Collector):
         yield CounterMetricFamily("gluer_backplane_lost", "Batches that never came.", mesh.lost)
         yield CounterMetricFamily("gluer_backplane_dropped", "Entries that were not delivered.", mesh.dropped)
         yield CounterMetricFamily("gluer_backplane_unread", "Entries of shapes unknown here.", mesh.unread)
+        rejected = self.relay.backplane.seal.rejected
+        yield counted("gluer_backplane_rejected", "Batches not sealed by us.", "reason", REASONS, rejected)
 
 
 def counted(name: str, meaning: str, label: str, values: Iterable[str], counts: Mapping[str, int]) -> Metric:

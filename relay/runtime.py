@@ -14,6 +14,7 @@ from functools import cache
 from typing import Any
 
 from relay.backplane.layer import Backplane
+from relay.backplane.seal import Seal
 from relay.core import frames
 from relay.core.connection import BACKEND, Connection
 from relay.core.deadlines import STEP
@@ -61,14 +62,17 @@ class RegisteredFunction:
 class Relay:
     """One per process. It starts with the first socket or request that reaches it, in that one's event loop."""
 
-    def __init__(self, limits: Limits, settling: float, layer: Any = None) -> None:
-        """`layer`: channels-redis' pub/sub layer to the other processes; None: this one is alone."""
+    def __init__(self, limits: Limits, settling: float, layer: Any = None, secret: str = "") -> None:
+        """`layer`: channels-redis' pub/sub layer to the other processes; None: this one is alone.
+
+        `secret`: what is told to the others is sealed with it.
+        """
         self.hub = Hub(limits, self.authenticate, time.monotonic(), settling=settling, choose=random.randrange)
         self.readers = DatabaseThreads(LOOKUP_THREADS, "relay-directory")
         self.writer = DatabaseThreads(1, "relay-metering")
         self.directory = Directory(self.readers, limits.ip_failures)
         self.metering = Metering(self.hub, self.writer)
-        self.layer = layer
+        self.layer, self.secret = layer, secret
         self.backplane: Backplane | None = None
         self.sealed = asyncio.Event()  # something may wait to be written
         self.tasks: set[asyncio.Task[None]] = set()
@@ -87,7 +91,7 @@ class Relay:
 
     def _begin(self) -> None:
         if self.layer is not None:
-            self.backplane = Backplane(self.hub, self.layer)
+            self.backplane = Backplane(self.hub, self.layer, Seal(self.secret))
             self.spawn(self.backplane.run())
         self.tick()
         self.spawn(self.every(POLL_EVERY, lambda: self.directory.poll(self.hub)))

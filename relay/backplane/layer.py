@@ -8,10 +8,11 @@ judged by our own beats coming back.
 import asyncio
 import logging
 import uuid
-from time import monotonic
+from time import monotonic, time
 from typing import Any
 
 from relay.backplane.mesh import Mesh
+from relay.backplane.seal import Seal
 from relay.core.hub import Hub
 
 GROUP = "relays"
@@ -23,8 +24,8 @@ log = logging.getLogger(__name__)
 class Backplane:
     """One per process. `layer`: a channels_redis.pubsub.RedisPubSubChannelLayer."""
 
-    def __init__(self, hub: Hub, layer: Any) -> None:
-        self.layer = layer
+    def __init__(self, hub: Hub, layer: Any, seal: Seal) -> None:
+        self.layer, self.seal = layer, seal
         self.woken = asyncio.Event()
         self.mesh = Mesh(hub, uuid.uuid4().hex, monotonic(), self.woken.set)
         hub.others = self.mesh
@@ -80,7 +81,7 @@ class Backplane:
         """What the mesh has to say, one batch after the other; what cannot be said, it is told."""
         while (batch := self.mesh.take()) is not None:
             destination, payload = batch
-            message = {"type": "relay", "batch": payload}
+            message = {"type": "relay", "batch": self.seal.close(payload, time())}
             try:
                 async with asyncio.timeout(REDIS_WITHIN):
                     await self.layer.group_send(destination or GROUP, message)
@@ -91,9 +92,15 @@ class Backplane:
 
     async def _receive(self, channel: str) -> None:
         while True:
-            message = await self.layer.receive(channel)
             try:
-                self.mesh.receive(message["batch"], monotonic())
+                sealed = (await self.layer.receive(channel))["batch"]
+            except Exception:  # whatever somebody else may have published
+                sealed = None
+            batch = self.seal.open(sealed, time())
+            if batch is None:
+                continue
+            try:
+                self.mesh.receive(batch, monotonic())
             except Exception:
                 log.exception("A batch of another process could not be handled")
 

@@ -80,7 +80,7 @@ class Mesh(Others):
         self.ticked = now
         self.lost = 0  # batches that never came
         self.dropped = 0  # entries that could not be sent, or were in lost batches of ours
-        self.unread = 0  # batches and entries of unknown shapes: of a newer version
+        self.unread = 0  # batches and entries of unknown shapes, of a newer version, or not for us
         self.lag = 0.0  # s from our last beat to its echo
 
     # --- what the core tells -----------------------------------------------------------------------------------------
@@ -157,6 +157,9 @@ class Mesh(Others):
             self.unread += 1
             return
         self.unread += unknown
+        if batch.destination not in ("", self.id):
+            self.unread += 1
+            return
         if batch.source == self.id:
             self._echo(batch, now)
             return

@@ -1,6 +1,8 @@
 """A real Redis (or Valkey) that can die, freeze and come back on its port."""
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -46,10 +48,19 @@ class Redis:
         except redis.RedisError:
             return False
 
-    def ask(self, *command: str | int) -> Any:
+    def ask(self, *command: str | int | bytes) -> Any:
         """Run one command."""
         with redis.Redis.from_url(self.url, socket_timeout=20) as client:
             return client.execute_command(*command)
+
+    @contextmanager
+    def listening(self, *channels: str) -> Iterator[Any]:
+        """A subscriber of these channels."""
+        with redis.Redis.from_url(self.url, socket_timeout=20) as client, client.pubsub() as listener:
+            listener.subscribe(*channels)
+            for _ in channels:
+                assert listener.get_message(timeout=5)
+            yield listener
 
     def kill(self) -> None:
         """Kill -9."""
