@@ -18,6 +18,7 @@ from redis.retry import Retry
 
 from gluer_site.environment import Environment
 from gluer_site.logs import logging_settings
+from gluer_site.redis_url import weakness
 from gluer_site.secrets import installation_secrets, is_fernet_key
 from relay.core.limits import Limits
 
@@ -171,13 +172,25 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
 
 # --- Redis: broker and cache -----------------------------------------------------------------------------------------
 REDIS_URL = env.url("REDIS_URL", "", ("redis", "rediss"))
-env.require(EMBEDDED or bool(REDIS_URL), "REDIS_URL must be set in production (redis://host:6379).")
+env.require(EMBEDDED or bool(REDIS_URL), "REDIS_URL must be set in production (redis://:password@host:6379).")
+REDIS_UNPROTECTED = env.flag("GLUER_REDIS_UNPROTECTED", False)  # no password, or no TLS across public networks
+env.require(
+    EMBEDDED or REDIS_UNPROTECTED or not REDIS_URL or not weakness(REDIS_URL),
+    f"REDIS_URL {weakness(REDIS_URL)}. Whoever reaches Redis there reads and queues what he likes: mend it, "
+    "or say GLUER_REDIS_UNPROTECTED=1 if something else protects it.",
+)
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": f"{REDIS_URL}/1",
+        "KEY_PREFIX": "gluer-json",
         # A frozen Redis holds a page up for 2 s; once more, since a Redis that was restarted has closed our connections
-        "OPTIONS": {"socket_timeout": 1, "socket_connect_timeout": 1, "retry": Retry(NoBackoff(), 1)},
+        "OPTIONS": {
+            "serializer": "gluer_site.cache.JSONSerializer",
+            "socket_timeout": 1,
+            "socket_connect_timeout": 1,
+            "retry": Retry(NoBackoff(), 1),
+        },
     }
     if REDIS_URL
     else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 10_000}}
@@ -186,6 +199,9 @@ CELERY_BROKER_URL = f"{REDIS_URL}/0" if REDIS_URL else "memory://"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_ALWAYS_EAGER = CELERY_TASK_EAGER_PROPAGATES = not REDIS_URL  # no worker: mails are sent at once
 CELERY_WORKER_REDIRECT_STDOUTS = False  # mails that are printed stay as they are
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]  # of whoever writes to Redis: never pickle, which runs code
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False  # nobody may stop the worker through Redis
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True  # a task whose worker is killed is run again; every task is idempotent
 CELERY_TASK_TIME_LIMIT = 300  # s

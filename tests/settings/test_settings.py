@@ -21,7 +21,7 @@ GOOD = {
     "GLUER_ALLOWED_HOSTS": "gluer.example",
     "GLUER_SITE_URL": "https://gluer.example",
     "DATABASE_URL": "postgres://gluer@localhost/gluer",
-    "REDIS_URL": "redis://localhost:6379",
+    "REDIS_URL": "redis://:password@localhost:6379",
 }
 
 
@@ -60,6 +60,12 @@ def test_production_starts_with_good_settings(monkeypatch: pytest.MonkeyPatch) -
         ("GLUER_ALLOWED_HOSTS", ""),
         ("GLUER_ALLOWED_HOSTS", "*"),
         ("REDIS_URL", ""),
+        ("REDIS_URL", "redis://localhost:6379"),
+        ("REDIS_URL", "rediss://relay@redis.example.org"),
+        ("REDIS_URL", "redis://:secret@redis.example.org:6379"),
+        ("REDIS_URL", "redis://:secret@198.51.100.7.example:6379"),
+        ("REDIS_URL", "redis://:secret@8.8.8.8:6379"),
+        ("REDIS_URL", "redis://:secret@[2606:4700::1111]:6379"),
         ("GLUER_METRICS_TOKEN", "too-short"),
     ],
 )
@@ -69,6 +75,37 @@ def test_production_refuses_an_unsafe_setting_by_name(monkeypatch: pytest.Monkey
     sentences = str(refusal.value).splitlines()[1:]
     assert len(sentences) == 1
     assert name in sentences[0]
+    assert "secret@" not in sentences[0]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://:password@redis:6379",
+        "redis://relay:password@valkey",
+        "redis://:password@127.0.0.1",
+        "redis://:password@[::1]:6379",
+        "redis://:password@10.0.0.7",
+        "redis://:password@[fd00::7]",
+        "redis://:password@redis.gluer.internal",
+        "rediss://:password@redis.example.org",
+        "rediss://:password@8.8.8.8:6380",
+    ],
+)
+def test_production_takes_a_redis_with_a_password_near_by_or_by_tls(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    assert read_settings(monkeypatch, **{**GOOD, "REDIS_URL": url})["REDIS_URL"] == url
+
+
+@pytest.mark.parametrize("url", ["redis://redis:6379", "redis://:password@redis.example.org"])
+def test_an_unprotected_redis_is_taken_by_who_says_so(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    settings = read_settings(monkeypatch, **{**GOOD, "REDIS_URL": url, "GLUER_REDIS_UNPROTECTED": "1"})
+    assert settings["REDIS_URL"] == url
+
+
+def test_what_is_kept_in_redis_runs_no_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = read_settings(monkeypatch, **GOOD)
+    assert settings["CACHES"]["default"]["OPTIONS"]["serializer"] == "gluer_site.cache.JSONSerializer"
+    assert (settings["CELERY_TASK_SERIALIZER"], settings["CELERY_ACCEPT_CONTENT"]) == ("json", ["json"])
 
 
 def test_production_names_all_that_is_missing_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
