@@ -21,7 +21,7 @@ def cut(cluster: Cluster) -> Iterator[Cut]:
 @pytest.fixture(params=[2, 3])
 def subscriber(cut: Cut, request: pytest.FixtureRequest) -> Iterator[Any]:
     with redis.Redis.from_url(cut.url, protocol=request.param, socket_timeout=5) as client, client.pubsub() as heard:
-        heard.subscribe("news")
+        heard.subscribe("gluer-news")
         assert heard.get_message(timeout=5)
         yield heard
 
@@ -33,11 +33,11 @@ def next_of(subscriber: Any, seconds: float = 5.0) -> bytes | None:
 
 
 def test_one_message_is_lost_and_no_other(cluster: Cluster, cut: Cut, subscriber: Any) -> None:
-    cluster.redis.ask("PUBLISH", "news", "first")
+    cluster.redis.ask("PUBLISH", "gluer-news", "first")
     assert next_of(subscriber) == b"first"
     cut.lose()
     for text in ("second", "third\r\n$-1", "x" * 100_000):
-        cluster.redis.ask("PUBLISH", "news", text)
+        cluster.redis.ask("PUBLISH", "gluer-news", text)
     assert next_of(subscriber) == b"third\r\n$-1"
     assert next_of(subscriber) == b"x" * 100_000
     assert cut.lost == 1
@@ -45,7 +45,7 @@ def test_one_message_is_lost_and_no_other(cluster: Cluster, cut: Cut, subscriber
 
 def test_a_frozen_network_brings_everything_later(cluster: Cluster, cut: Cut, subscriber: Any) -> None:
     cut.freeze()
-    cluster.redis.ask("PUBLISH", "news", "late")
+    cluster.redis.ask("PUBLISH", "gluer-news", "late")
     assert next_of(subscriber, 0.1) is None
     cut.mend()
     assert next_of(subscriber) == b"late"

@@ -17,7 +17,7 @@ from tests.relay.harness.home import BASE
 DEPLOY = BASE / "deploy"
 UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
 DRAIN = 23  # s that a relay takes to end, at most
-COMPOSE_ONLY = re.compile(r"POSTGRES_PASSWORD|REDIS_PASSWORD|TLS_FOLDER|ACME_FOLDER|HTTPS?_PORT|GLUER_IMAGE")
+COMPOSE_ONLY = re.compile(r"POSTGRES_PASSWORD|REDIS(_WORKER)?_PASSWORD|TLS_FOLDER|ACME_FOLDER|HTTPS?_PORT|GLUER_IMAGE")
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 

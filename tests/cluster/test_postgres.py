@@ -40,7 +40,8 @@ async def test_worker_and_beat_fold_counts_without_changing_them(
 ) -> None:
     await alice.calculator()
     frontend = await alice.frontend()
-    with Celery(cluster.home, "worker", tmp_path), Celery(cluster.home, "beat", tmp_path):
+    own = {"REDIS_URL": cluster.redis.worker_url}
+    with Celery(cluster.home, "worker", tmp_path, **own), Celery(cluster.home, "beat", tmp_path, **own):
         for number in range(CALLS):
             await frontend.call("calculator:add", {"a": number, "b": 0}, id=str(number))
         folded = {"UsageHour": CALLS, "UsageMonth": CALLS, "UsageCount": 0}

@@ -66,7 +66,7 @@ def running(folder: Path, relays: int = 2) -> Iterator[Cluster]:
         stack.callback(redis.close)
         postgres.start()
         redis.start()
-        home = Home(folder / "home", production(postgres.url, redis.url))
+        home = Home(folder / "home", production(postgres.url, redis.relay_url))
         migrate(home)
         office = Office(home)
         stack.callback(office.close)
@@ -77,6 +77,7 @@ def running(folder: Path, relays: int = 2) -> Iterator[Cluster]:
         nginx = Nginx(folder / "nginx", [relay.port for relay in started])
         stack.callback(nginx.close)
         yield Cluster(postgres, redis, home, office, started, nginx.start())
+        assert redis.refused() == []
         for relay in started:
             relay.drain()
     for relay in started:

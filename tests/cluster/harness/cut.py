@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 
-from tests.cluster.harness.redis import PASSWORD, Redis
+from tests.cluster.harness.redis import RELAY_PASSWORD, Redis
 
 MESSAGE = (b"*3\r\n$7\r\nmessage\r\n", b">3\r\n$7\r\nmessage\r\n")  # RESP 2 and 3: what a subscriber is told
 BULKS, LISTS, MAPS = b"$=!", b"*>~", b"%|"
@@ -27,7 +27,7 @@ class Cut:
         self._run(self.passes.set)
         self.server = asyncio.run_coroutine_threadsafe(self._listen(), self.loop).result(5)
         self.port: int = self.server.sockets[0].getsockname()[1]
-        self.url = f"redis://:{PASSWORD}@127.0.0.1:{self.port}"
+        self.url = f"redis://relay:{RELAY_PASSWORD}@127.0.0.1:{self.port}"
 
     # --- what it does to the network ---------------------------------------------------------------------------------
 
