@@ -5,6 +5,7 @@ import contextlib
 import json
 import signal
 import sys
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -83,7 +84,25 @@ async def server(peer: Peer, functions: dict[str, Frame], milliseconds: float = 
     await Server(peer, milliseconds).run(functions)
 
 
-ROLES: dict[str, Callable[..., Coroutine[Any, Any, None]]] = {"callee": callee, "server": server, "caller": caller}
+async def registrar(peer: Peer, functions: int, per_second: int) -> None:
+    """Registers one of its many functions again and again; its log tells how often it was let."""
+    names = [f"crowd:function-{number}" for number in range(functions)]
+    await peer.register(*names)
+    print("ready", flush=True)
+    began, let = time.monotonic(), 0
+    while True:
+        await peer.send("register", id="register", functions=[{"name": names[let % functions]}])
+        let += (await peer.receive_some_time())["type"] == "result"
+        print(let, flush=True)
+        await asyncio.sleep(max(0.0, began + let / per_second - time.monotonic()))
+
+
+ROLES: dict[str, Callable[..., Coroutine[Any, Any, None]]] = {
+    "callee": callee,
+    "server": server,
+    "caller": caller,
+    "registrar": registrar,
+}
 
 
 async def main(role: str, url: str, key: str, **arguments: Any) -> None:
