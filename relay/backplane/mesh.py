@@ -94,12 +94,13 @@ class Mesh(Others):
 
     def publish(self, tenant: Tenant, publisher: Connection, frame: frames.Publish, now: float) -> bool:
         check_name(frame.channel)
-        if not self.connected or self.everyone.is_full or self.questions.is_full:
+        project = tenant.project_id
+        if not self.connected or self.everyone.is_full(project) or self.questions.is_full(project):
             raise Refused("relay_unavailable")
         asked = 0 if isinstance(frame.id, msgspec.UnsetType) else self.questions.ask(publisher, frame.id, now)
         out = frames.encode(frames.Message(channel=frame.channel, data=frame.data))
         excluded = publisher.id if frame.exclude_me else ""
-        self.put(self.everyone, Published(tenant.project_id, frame.channel, out, excluded, asked))
+        self.put(self.everyone, Published(project, frame.channel, out, excluded, asked))
         return True
 
     def find(
@@ -378,9 +379,9 @@ class Mesh(Others):
             else:
                 self._judge(now)
         for process in tuple(self.processes.values()):
-            if process.is_congested and not process.outgoing.is_full:
-                process.is_congested = False
-                self.roster.reach(process, now)
+            for project in [project for project in process.congested if not process.outgoing.is_full(project)]:
+                process.congested.discard(project)
+                self.roster.reach(process, now, project)
         if self.roster.announcements.tick(now):
             self.wake()
         self.questions.tick(now)

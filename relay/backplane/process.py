@@ -26,7 +26,7 @@ class Process:
     def __init__(self, id: str, outgoing: Outgoing, now: float) -> None:
         self.id, self.outgoing, self.heard = id, outgoing, now
         self.to_all, self.to_us = Incoming(), Incoming()
-        self.is_congested = False  # so much waits for it that it gets no calls
+        self.congested: set[str] = set()  # projects of which so much waits for it that it gets none of their calls
         self.servers: dict[str, Connection] = {}
         self.taking: dict[str, bool] = {}  # which of them take calls, while it can be reached
         # peers at which calls run that are none of its servers: front ends, and servers that went
@@ -51,9 +51,9 @@ class RemoteServer:
 
     def send(self, frame: bytes) -> None:
         self.mesh.put(self.process.outgoing, ForPeer(self.project, self.connection, frame))
-        if self.process.outgoing.is_full and not self.process.is_congested:
-            self.process.is_congested = True
-            self.mesh.roster.spare(self.process)
+        if self.process.outgoing.is_full(self.project) and self.project not in self.process.congested:
+            self.process.congested.add(self.project)
+            self.mesh.roster.spare(self.process, self.project)
 
     def close(self, code: int, reason: str) -> None:
         """Its own process closes it."""
@@ -66,7 +66,7 @@ class RemoteCallers:
         self.mesh, self.process, self.project = mesh, process, project
 
     def send(self, frame: bytes) -> None:
-        if self.process.outgoing.is_full and len(frame) > SMALL:
+        if len(frame) > SMALL and self.process.outgoing.is_full(self.project):
             self.mesh.dropped += 1
             answered = _answered.decode(frame)
             if answered.type == "progress":

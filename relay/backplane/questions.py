@@ -9,7 +9,7 @@ import msgspec
 
 from relay.backplane.messages import Find
 from relay.backplane.process import ended
-from relay.backplane.streams import MOST_WAITING
+from relay.backplane.streams import MOST_OF_PROJECT
 from relay.core import frames
 from relay.core.connection import OPEN, Connection
 from relay.core.errors import Refused
@@ -19,14 +19,21 @@ if TYPE_CHECKING:
     from relay.backplane.mesh import Mesh
 
 ANSWER_WITHIN = 1.0  # s for the other processes to answer
-MOST_QUESTIONS = 100_000  # publishes, and searches, that wait for answers
+MOST_QUESTIONS = 100_000  # publishes, and searches, that wait for answers …
+QUESTION = 1_024  # bytes: what one counts for in the bound of its project, beside its data
 
 
 class Question:
     """How many subscribers got a message: asked of all processes."""
 
-    def __init__(self, publisher: Connection, request_id: str, asked: set[str], until: float) -> None:
-        self.publisher, self.request_id, self.asked, self.until = publisher, request_id, asked, until
+    def __init__(self, publisher: Connection, project: str, request_id: str, asked: set[str], until: float) -> None:
+        self.publisher, self.project, self.request_id, self.asked, self.until = (
+            publisher,
+            project,
+            request_id,
+            asked,
+            until,
+        )
         self.receivers = 0
 
 
@@ -55,11 +62,17 @@ class Questions:
         self.asked = 0  # ever; numbers them
         self.questions: dict[int, Question] = {}
         self.searches: dict[int, Search] = {}
-        self.searching = 0  # bytes that wait for the searches
+        self.waiting: dict[str, int] = {}  # bytes that wait for answers, by project
 
-    @property
-    def is_full(self) -> bool:
-        return len(self.questions) >= MOST_QUESTIONS
+    def is_full(self, project: str, size: int = 0) -> bool:
+        """Whether this project may not ask another one, for which so many bytes wait."""
+        asked = len(self.questions) + len(self.searches)
+        return asked >= MOST_QUESTIONS or self.waiting.get(project, 0) + size > MOST_OF_PROJECT
+
+    def _wait(self, project: str, size: int) -> None:
+        self.waiting[project] = self.waiting.get(project, 0) + size
+        if not self.waiting[project]:
+            del self.waiting[project]
 
     # --- how many subscribers got a message --------------------------------------------------------------------------
 
@@ -67,7 +80,11 @@ class Questions:
         """Begin to count; the number of the question."""
         self.asked += 1
         everybody = {self.mesh.id, *self.mesh.processes}
-        self.questions[self.asked] = Question(publisher, request_id, everybody, now + ANSWER_WITHIN)
+        assert publisher.tenant is not None
+        self._wait(publisher.tenant.project_id, QUESTION)
+        self.questions[self.asked] = Question(
+            publisher, publisher.tenant.project_id, request_id, everybody, now + ANSWER_WITHIN
+        )
         return self.asked
 
     def count(self, source: str, asked: int, receivers: int) -> None:
@@ -81,6 +98,7 @@ class Questions:
 
     def _answer(self, asked: int) -> None:
         question = self.questions.pop(asked)
+        self._wait(question.project, -QUESTION)
         if self.mesh.id in question.asked:  # it has not even come back to us
             self._refuse(question)
         elif question.publisher.state is OPEN:
@@ -106,13 +124,14 @@ class Questions:
         here = tenant.targets(to)
         if not mesh.processes or (here and (to.connection or not mesh.connected)):
             return False
-        full = mesh.everyone.is_full or len(self.searches) >= MOST_QUESTIONS or self.searching + size > MOST_WAITING
-        if not mesh.connected or full:
+        project = tenant.project_id
+        if not mesh.connected or mesh.everyone.is_full(project) or self.is_full(project, size):
             raise Refused("relay_unavailable")
         self.asked += 1
-        self.searching += size
+        size += QUESTION
+        self._wait(project, size)
         self.searches[self.asked] = Search(tenant, to, size, found, {*mesh.processes}, now + ANSWER_WITHIN)
-        mesh.put(mesh.everyone, Find(self.asked, tenant.project_id, to.session, to.connection))
+        mesh.put(mesh.everyone, Find(self.asked, project, to.session, to.connection))
         return True
 
     def found(self, source: str, asked: int, peers: list[tuple[str, str]], now: float) -> None:
@@ -127,11 +146,11 @@ class Questions:
     def _end_search(self, asked: int, now: float) -> None:
         """The youngest goes last. Whoever did not answer, or cannot be reached, may have them."""
         search = self.searches.pop(asked)
-        self.searching -= search.size
+        self._wait(search.tenant.project_id, -search.size)
         found = [(peer.connected_at, peer) for peer in search.tenant.targets(search.to)]
         for since, id, peer in search.peers:
             process = self.mesh.processes.get(id)
-            if process is None or process.is_congested or not self.mesh.connected:
+            if process is None or search.tenant.project_id in process.congested or not self.mesh.connected:
                 search.is_complete = False
             else:
                 found.append((since, self.mesh.roster.unlisted(search.tenant, process, peer, now)))
@@ -160,6 +179,7 @@ class Questions:
         """Nobody will answer."""
         questions, self.questions = self.questions, {}
         for question in questions.values():
+            self._wait(question.project, -QUESTION)
             self._refuse(question)
         for asked in tuple(self.searches):
             self._end_search(asked, now)

@@ -252,7 +252,7 @@ class Roster:
         assert server.tenant is not None
         before = server.takes_calls
         server.draining = draining
-        server.cut = process.is_congested or not self.mesh.connected
+        server.cut = server.tenant.project_id in process.congested or not self.mesh.connected
         server.takes_calls = takes and not server.cut
         if before and not takes and not draining:
             server.tenant.calls.suspected(server, now)
@@ -265,14 +265,17 @@ class Roster:
         for seat in tuple(server.seats.values()):
             server.tenant.calls.settle(seat.function, now)
 
-    def spare(self, process: Process) -> None:
-        """Its servers get no calls: too much waits for it, or it cannot be reached."""
+    def spare(self, process: Process, project: str = "") -> None:
+        """Its servers (of this project) get no calls: too much waits for it, or it cannot be reached."""
         for server in process.servers.values():
-            server.cut, server.takes_calls = True, False
+            if not project or server.project_id == project:
+                server.cut, server.takes_calls = True, False
 
-    def reach(self, process: Process, now: float) -> None:
-        """It can be sent calls again."""
+    def reach(self, process: Process, now: float, project: str = "") -> None:
+        """It can be sent calls again (of this project)."""
         for id, server in tuple(process.servers.items()):
+            if project and server.project_id != project:
+                continue
             self._take_calls(process, server, process.taking[id], server.draining, now)
 
 

@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
-from relay.backplane.messages import AnyEntry, Batch, Changed, ForPeer, FromPeer, Published, Server, Servers, pack
+from relay.backplane.messages import AnyEntry, Batch, Changed, Find, ForPeer, FromPeer, Published, Server, Servers, pack
 
 MOST_BATCH = 262_144  # bytes of a batch, or one entry
-MOST_WAITING = 67_108_864  # bytes that wait for one destination
+MOST_WAITING = 67_108_864  # bytes that wait for one destination …
+MOST_OF_PROJECT = 16_777_216  # … and those of one project
+FEW = 65_536  # bytes that a project may let wait though more than MOST_WAITING do
+TURN = 16_384  # bytes of one project, before it is another's turn
 MOST_KEPT = 8_388_608  # bytes of batches that were sent and not yet read; the oldest are forgotten
 OVERHEAD = 64  # bytes of an entry beside its frame
 FRAMED: Final = (ForPeer, FromPeer, Published)  # made once: nearly all entries are of these
+OF_PROJECT: Final = (ForPeer, FromPeer, Published, Find)
+OWN: Final = ""  # whose entries are those that are no project's
 
 
 def size_of(entry: AnyEntry) -> int:
@@ -28,36 +33,66 @@ def size_of(entry: AnyEntry) -> int:
     return OVERHEAD
 
 
+class Waiting:
+    """What waits of one project, in its order."""
+
+    __slots__ = ("bytes", "entries")
+
+    def __init__(self) -> None:
+        self.entries: deque[tuple[AnyEntry, int]] = deque()  # with their sizes
+        self.bytes = 0
+
+
 class Outgoing:
-    """The stream to one destination; "" is all."""
+    """The stream to one destination; "" is all. Projects take turns in it."""
 
     __slots__ = ("destination", "entries", "kept", "kept_bytes", "number", "source", "stream", "waiting")
 
     def __init__(self, source: str, destination: str, stream: int) -> None:
         self.source, self.destination, self.stream = source, destination, stream
         self.number = 0  # of the last batch
-        self.entries: deque[tuple[AnyEntry, int]] = deque()  # with their sizes
-        self.waiting = 0  # bytes of them
+        self.entries: dict[str, Waiting] = {}  # by project, the next one first
+        self.waiting = 0  # bytes of all
         self.kept: deque[tuple[int, list[AnyEntry], int]] = deque()  # number, entries, bytes
         self.kept_bytes = 0
 
-    @property
-    def is_full(self) -> bool:
-        return self.waiting > MOST_WAITING
+    def is_full(self, project: str) -> bool:
+        """Whether so much waits that this project has no room for more."""
+        own = self.entries.get(project)
+        if own is None:
+            return False
+        return own.bytes > MOST_OF_PROJECT or (self.waiting > MOST_WAITING and own.bytes > FEW)
 
     def put(self, entry: AnyEntry) -> None:
         size = size_of(entry)
-        self.entries.append((entry, size))
+        project = entry.project if isinstance(entry, OF_PROJECT) else OWN
+        own = self.entries.get(project)
+        if own is None:
+            own = self.entries[project] = Waiting()
+        own.entries.append((entry, size))
+        own.bytes += size
         self.waiting += size
 
     def take(self) -> bytes:
         """The next batch, as it is sent. There must be entries."""
         taken: list[AnyEntry] = []
         size = 0
-        while self.entries and (not taken or size + self.entries[0][1] <= MOST_BATCH):
-            entry, own = self.entries.popleft()
-            taken.append(entry)
-            size += own
+        while self.entries and size < MOST_BATCH:
+            project, own = next(iter(self.entries.items()))
+            before = size
+            while own.entries and size - before < TURN:
+                entry, more = own.entries[0]
+                if taken and size + more > MOST_BATCH:
+                    break
+                own.entries.popleft()
+                own.bytes -= more
+                taken.append(entry)
+                size += more
+            if size == before:
+                break  # it comes first in the next batch
+            del self.entries[project]
+            if own.entries:
+                self.entries[project] = own
         self.waiting -= size
         self.number += 1
         self._keep(taken, size)
@@ -86,7 +121,7 @@ class Outgoing:
 
     def drop(self) -> list[AnyEntry]:
         """All that waits; it will not be sent."""
-        dropped = [entry for entry, _ in self.entries]
+        dropped = [entry for own in self.entries.values() for entry, _ in own.entries]
         self.entries.clear()
         self.waiting = 0
         return dropped

@@ -211,3 +211,58 @@ def test_calls_go_on_while_a_crowd_comes(network: Network, page: Peer, server: P
     for _ in range(5):
         crowded(network.charlie(1))
     served(network, page, server)
+
+
+# --- calls and messages -----------------------------------------------------------------------------------------------
+
+LARGE = "x" * 1_000_000
+
+
+def test_calls_of_one_project_do_not_shut_another_out(network: Network, page: Peer, server: Peer) -> None:
+    """Charlie's calls fill what may wait for the other process, and Alice's take their turn among them."""
+    network.charlie(1).backend(ADD)
+    network.settle()
+    stranger = network.charlie(0).frontend()
+    for number in range(80):
+        stranger.calls(ADD, f"c{number}", data=LARGE)
+    assert "relay_unavailable" in {frame["code"] for frame in stranger.inbox}
+    page.calls(ADD, data="mine")
+    network.told.clear()
+    batch = network.nodes[0].mesh.take()
+    second = network.nodes[0].mesh.take()
+    assert batch is not None
+    assert second is not None
+    assert b"mine" in batch[1] + second[1]
+    network.nodes[1].mesh.receive(batch[1], network.now)
+    network.nodes[1].mesh.receive(second[1], network.now)
+    network.settle()
+    server.answers("done", data="mine")
+    network.settle()
+    page.assert_received("result", id="c1", data="done")
+
+
+def test_publishes_of_one_project_do_not_shut_another_out(network: Network, page: Peer, server: Peer) -> None:
+    page.subscribes("news")
+    stranger = network.charlie(1).backend()
+    for _ in range(80):
+        stranger.sends("publish", channel="news", data=LARGE)
+    assert "relay_unavailable" in {frame["code"] for frame in stranger.inbox}
+    server.sends("publish", channel="news", data="mine", id="p")
+    first = [network.nodes[1].mesh.take() for _ in range(3)]
+    assert any(batch is not None and b"mine" in batch[1] for batch in first)
+    for batch in first:
+        assert batch is not None
+        for node in network.nodes:
+            node.mesh.receive(batch[1], network.now)
+    network.settle()
+    page.assert_received("message", data="mine")
+    server.assert_received("result", id="p", data={"receivers": 1})
+
+
+def test_nothing_is_left_of_questions_that_were_answered(network: Network, page: Peer, server: Peer) -> None:
+    server.calls("show", to={"session": page.connection.session})
+    server.sends("publish", channel="news", data=1, id="p")
+    server.sends("publish", channel="news", data=1, id="q")
+    assert network.nodes[1].mesh.questions.waiting
+    network.settle()
+    assert not network.nodes[1].mesh.questions.waiting
