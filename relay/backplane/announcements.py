@@ -18,17 +18,19 @@ AT_ONCE = 2.0  # s: … but for the first 8, as a back end makes them that regis
 PART = 16_384  # bytes told at a time; calls and messages go in between
 PROJECT_RATE = 262_144  # bytes a second that the servers of one project make us tell …
 PROJECT_BURST = 4.0  # s: … and 1 MiB at once, as a restart of all its back ends does
+MOST_NAMES = 4_000  # that wait for one server; beyond them all that it has is told anew
 
 
 class Change:
     """What is to be told of one server."""
 
-    __slots__ = ("flags", "is_known", "is_new", "names", "rate", "waits")
+    __slots__ = ("flags", "is_known", "is_new", "is_stale", "names", "rate", "waits")
 
     def __init__(self) -> None:
         self.names: dict[str, None] = {}  # functions that were registered or taken back
         self.flags = (True, False)  # as last told: whether it takes calls, and drains
         self.is_new = True  # not told to all
+        self.is_stale = False  # told to all, who shall forget it and be told anew
         self.is_known = False  # told to somebody
         self.waits = False  # it is gathered, or in its project's queue
         self.rate = Rate(1 / GATHERED, AT_ONCE)
@@ -57,6 +59,9 @@ class Announcements:
         """Note that a server came or changed, and these of its functions. Returns whether it is told at once."""
         change = self.changes.setdefault(server, Change())
         change.names.update(dict.fromkeys(names))
+        if len(change.names) > MOST_NAMES:
+            change.names = dict.fromkeys(server.seats)
+            change.is_stale = not change.is_new
         if change.is_new or (server.takes_calls, server.draining) != change.flags:
             return self._queue(server, change, now)
         if change.waits or not change.names:
@@ -80,8 +85,8 @@ class Announcements:
         """Note that a process that asked knows it."""
         self.changes.setdefault(server, Change()).is_known = True
 
-    def take(self, most: int, now: float) -> tuple[Connection, bool, list[str]] | None:
-        """The next server to tell of, whether it is new to the others, and at most so many of its functions."""
+    def take(self, most: int, now: float) -> tuple[Connection, Change, list[str]] | None:
+        """The next server to tell of, and at most so many of its functions; `told` follows."""
         while self.ready:
             project = next(iter(self.ready))
             queue = self.ready.pop(project)
@@ -91,7 +96,6 @@ class Announcements:
                 names = list(change.names)[:most]
                 for name in names:
                     del change.names[name]
-                is_new, change.is_new, change.is_known = change.is_new, False, True
                 change.flags = (server.takes_calls, server.draining)
                 if not change.names:
                     change.waits = False
@@ -99,9 +103,14 @@ class Announcements:
                 size = 4 * OVERHEAD + sum(OVERHEAD + len(name) for name in names)
                 queue.paid_until = max(queue.paid_until, now - PROJECT_BURST) + size / PROJECT_RATE
                 self._put(project, queue, now)
-                return server, is_new, names
+                return server, change, names
             self.resting[project] = queue
         return None
+
+    def told(self, change: Change) -> None:
+        """Note that all know the server."""
+        change.is_known = True
+        change.is_new = change.is_stale = False
 
     def tick(self, now: float) -> bool:
         """Let what was gathered be told, and who has rested. Returns whether there is something to tell."""

@@ -45,9 +45,15 @@ class Roster:
             change = self.announcements.take(MOST_FUNCTIONS, now)
             if change is None:
                 return
-            server, is_new, names = change
+            server, what, names = change
+            if what.is_stale:
+                assert server.tenant is not None
+                self.version += 1
+                self.mesh.everyone.put(Gone(self.version, server.tenant.project_id, server.id))
+            is_new = what.is_new or what.is_stale
             self.version += 1
             self.mesh.everyone.put(self._told(server, names) if is_new else self._changed(server, names))
+            self.announcements.told(what)
 
     def asked(self, process: Process, asked: int) -> None:
         """It asks for all our servers; they are told part by part."""

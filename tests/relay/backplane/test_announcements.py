@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from relay.backplane.announcements import AT_ONCE, GATHERED, PART, PROJECT_BURST, PROJECT_RATE
+from relay.backplane.announcements import AT_ONCE, GATHERED, MOST_NAMES, PART, PROJECT_BURST, PROJECT_RATE
 from relay.backplane.messages import AnyEntry, Ask, AskOne, Beat, Changed, Find, Server, unpack
 from tests.relay.backplane.network import ADD, Network, served
 from tests.relay.core.cast import TICK, Peer, Project
@@ -104,6 +104,25 @@ def test_the_back_ends_of_one_project_tell_so_many_bytes_a_second(network: Netwo
     assert sum(len(payload) for _, payload in network.told) < 1.1 * PROJECT_RATE * (PROJECT_BURST + 10 * TICK)
     network.lives(10)
     network.assert_agreed()
+
+
+def test_names_that_come_and_go_do_not_pile_up(network: Network, page: Peer) -> None:
+    crowd, other = network.charlie(1).backend(ADD), network.charlie(0).frontend()
+    network.settle()
+    other.calls(ADD, data="under way")
+    network.settle()
+    call = crowd.assert_received("call")
+    announcements = network.nodes[1].mesh.roster.announcements
+    for number in range(30):
+        names = [f"passing:{number}-{name}" for name in range(900)]
+        crowd.registers(*names)
+        crowd.unregisters(*names)
+        network.lives(TICK)
+        assert len(announcements.changes[crowd.connection].names) <= MOST_NAMES
+    crowd.sends("result", id=call["id"], data="done")
+    network.lives(20)
+    other.assert_received("result", id="c1", data="done")
+    network.assert_quiet()
 
 
 def test_another_project_is_told_of_after_one_part_at_most(network: Network) -> None:
