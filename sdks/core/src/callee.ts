@@ -3,7 +3,7 @@
 // 2. A function that nothing stands before starts in the frame's own turn: calls of one caller start in order (GP-17).
 // 3. No stack and no path leaves this process: only a thrown error's message does.
 import type { Context, Header } from './context.ts';
-import { GluerError, messageOf } from './errors.ts';
+import { errorFrom, GluerError, messageOf } from './errors.ts';
 import { bytesOver, encode, payload, type Frame } from './frames.ts';
 import { checkName } from './names.ts';
 
@@ -147,11 +147,12 @@ function resultFrame({ id }: Run, outcome: unknown, data: string): string {
 
 /** What the caller may know of something thrown: a code of a callee's own, the message, and the fields of a GluerError. */
 function errorOf(thrown: unknown): GluerError {
-  const { code, retryable, retry_after, data } = (typeof thrown === 'object' && thrown !== null ? thrown : {}) as Partial<GluerError>;
-  const own = code !== undefined && OWN_CODES.has(code);
   const message = messageOf(thrown);
-  if (!own) return new GluerError('app_error', message);
-  return new GluerError(code, { message, retryable, retry_after, data });
+  try {
+    const { code, retryable, retry_after, data } = thrown as Record<string, unknown>;
+    if (OWN_CODES.has(code as string)) return errorFrom({ code, message, retryable, retry_after, data });
+  } catch { /* it has no fields, or they cannot be read */ }
+  return new GluerError('app_error', message);
 }
 
 /** The message cut to 256 bytes, at a character. */

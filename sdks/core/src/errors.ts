@@ -30,9 +30,18 @@ export class GluerError extends Error {
   }
 }
 
+const mistakes = new WeakSet();
+
 /** A mistake in the program that uses the SDK: the sentence says what to do. */
-export function mistake(message: string): GluerError {
-  return new GluerError('invalid_arguments', message);
+export function mistake(message: string, code = 'invalid_arguments'): GluerError {
+  const error = new GluerError(code, message);
+  mistakes.add(error);
+  return error;
+}
+
+/** Whether mistake() made it: then it concerns this program, and nobody who calls it. */
+export function isMistake(thrown: unknown): thrown is GluerError {
+  return mistakes.has(thrown as object);
 }
 
 /** The error that an `error` frame or a problem+json body describes; what is missing or of a wrong type gets its default. */
@@ -47,8 +56,11 @@ export function errorFrom(fields: Record<string, unknown>, fallback = 'app_error
   });
 }
 
-/** Anything thrown, as an Error with a sentence. */
+/** The sentence of anything thrown. */
 export function messageOf(thrown: unknown): string {
-  if (thrown instanceof Error) return thrown.message || thrown.name;
-  return typeof thrown === 'string' ? thrown : 'Something that is no Error was thrown.';
+  try {
+    const text: unknown = thrown instanceof Error ? thrown.message || thrown.name : thrown;
+    if (typeof text === 'string') return text;
+  } catch { /* its fields cannot be read */ }
+  return 'Something that is no Error was thrown.';
 }

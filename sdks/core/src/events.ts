@@ -1,3 +1,6 @@
+import { messageOf } from './errors.ts';
+import { now } from './timing.ts';
+
 /** What a listener gets. */
 export interface GluerEvent<T> {
   readonly type: string;
@@ -43,20 +46,20 @@ export interface EventDetails {
 }
 
 export type EventName = keyof EventDetails;
-export type Listener<Name extends EventName> = (event: GluerEvent<EventDetails[Name]>) => void;
+/** May return a promise: its rejection counts as a throw. */
+export type Listener<Name extends EventName> = (event: GluerEvent<EventDetails[Name]>) => unknown;
 
-/** Runs code of the program that uses the SDK: what it throws is shown, and stops nothing. */
-export function guarded(what: string, run: () => void): void {
-  try {
-    run();
-  } catch (thrown) {
-    console.error(`gluer: ${what} threw`, thrown);
-  }
-}
+/** Runs code of the program that uses the SDK. What the code throws, at once or by its promise, is an `error` event and stops nothing. */
+export type Guard = (what: string, run: () => unknown) => void;
 
-/** The listeners of a client. An `error` nobody listens to is printed. */
+const MOST_PRINTS = 20; // in PRINTS_TIME: others may cause errors as often as they like
+const PRINTS_TIME = 60_000; // ms
+
+/** The listeners of a client. An `error` nobody listens to is printed, unless many were just before. */
 export class Events {
   readonly #listeners = new Map<EventName, Set<Listener<never>>>();
+  #prints = 0;
+  #printsEnd = 0;
 
   add<Name extends EventName>(type: Name, listener: Listener<Name>): void {
     const listeners = this.#listeners.get(type) ?? new Set();
@@ -69,12 +72,32 @@ export class Events {
 
   emit<Name extends EventName>(type: Name, detail: EventDetails[Name]): void {
     const listeners = [...(this.#listeners.get(type) ?? [])] as unknown as Listener<Name>[];
-    if (type === 'error' && listeners.length === 0) print(detail as ErrorDetail);
-    for (const listener of listeners) guarded(`a listener of '${type}'`, () => { listener({ type, detail }); });
+    if (type === 'error' && listeners.length === 0) this.#print(detail as ErrorDetail);
+    for (const listener of listeners) this.guarded(`A listener of '${type}'`, () => listener({ type, detail }), type === 'error');
   }
-}
 
-function print({ code, message, about, error }: ErrorDetail): void {
-  const parts = [`gluer: ${code}: ${message}`, about, error].filter((part) => part !== undefined);
-  console.error(...parts);
+  /** A Guard. `shown`: what is thrown is printed, since the `error` event itself brought it about. */
+  readonly guarded = (what: string, run: () => unknown, shown = false): void => {
+    const failed = (error: unknown): void => {
+      const detail = { code: 'app_error', message: `${what} failed: ${messageOf(error)}`, error };
+      if (shown) this.#print(detail);
+      else this.emit('error', detail);
+    };
+    try {
+      const result = run();
+      if (result instanceof Object) Promise.resolve(result).catch(failed);
+    } catch (thrown) {
+      failed(thrown);
+    }
+  };
+
+  #print({ code, message, about, error }: ErrorDetail): void {
+    if (now() > this.#printsEnd) {
+      this.#prints = 0;
+      this.#printsEnd = now() + PRINTS_TIME;
+    }
+    if (++this.#prints > MOST_PRINTS) return;
+    console.error(...[`gluer: ${code}: ${message}`, about, error].filter((part) => part !== undefined));
+    if (this.#prints === MOST_PRINTS) console.error("gluer: errors are not printed for a minute: listen to 'error'.");
+  }
 }

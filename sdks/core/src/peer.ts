@@ -58,8 +58,8 @@ export class Peer {
       get ready() { return connection.state === 'connected'; },
       get buffered() { return connection.buffered; },
       write: (text, state) => connection.write(text, state),
-    });
-    this.subscriptions = new Subscriptions(this.rosterPorts());
+    }, this.events.guarded);
+    this.subscriptions = new Subscriptions(this.rosterPorts(), this.events.guarded);
     this.#rosters = [this.subscriptions.roster];
   }
 

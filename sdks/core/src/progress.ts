@@ -13,10 +13,10 @@ export function withProgress<T>(given: number | CallOptions | undefined, make: (
   const options = callOptions(given);
   const reports: unknown[] = [];
   let wake = (): void => undefined;
-  const onProgress = (report: unknown): void => {
+  const onProgress = (report: unknown): unknown => {
     if (reports.push(report) > MOST_REPORTS) reports.shift();
     wake();
-    options.onProgress?.(report);
+    return options.onProgress?.(report);
   };
   const reply = make({ ...options, onProgress });
   const iterate = async function* (): AsyncGenerator<unknown, void> {

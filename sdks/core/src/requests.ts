@@ -5,7 +5,7 @@
 // 3. Requests are written in the order in which they were made.
 import { GluerError, errorFrom, mistake } from './errors.ts';
 import { DEFAULT_FRAME_LIMIT, bytesOver, encode, type Frame } from './frames.ts';
-import { guarded } from './events.ts';
+import type { Guard } from './events.ts';
 import type { Link } from './link.ts';
 import { now } from './timing.ts';
 
@@ -23,7 +23,7 @@ export interface CallOptions {
   /** Cancels the call: it rejects with `cancelled`, and the function's own signal fires (GP-14). */
   signal?: AbortSignal | undefined;
   /** Gets what the function reports before its answer, in order. */
-  onProgress?: ((data: unknown) => void) | undefined;
+  onProgress?: ((data: unknown) => unknown) | undefined;
   /**
    * 1 to 256 visible ASCII characters: of all calls with this key (of this session, function and data, within 10 minutes)
    * the function runs for one, and all get its outcome (GP-1A). So the SDK sends the call again after a reconnect.
@@ -79,14 +79,16 @@ export class Requests {
   /** Bytes of a frame, as the last welcome said. */
   frameLimit = DEFAULT_FRAME_LIMIT;
   readonly #outlet: Outlet;
+  readonly #guarded: Guard;
   readonly #open = new Map<string, Request>();
   readonly #waiting = new Map<string, Request>();
   #keptBytes = 0;
   #count = 0;
   #stopped: GluerError | undefined;
 
-  constructor(outlet: Outlet) {
+  constructor(outlet: Outlet, guarded: Guard) {
     this.#outlet = outlet;
+    this.#guarded = guarded;
   }
 
   /** Makes a request that is answered. A call's frame carries its deadline. */
@@ -108,7 +110,7 @@ export class Requests {
   answer(frame: Frame): void {
     const request = this.#open.get(String(frame['id']));
     if (!request?.via) return;
-    if (frame.type === 'progress') guarded('onProgress', () => request.onProgress?.(frame['data']));
+    if (frame.type === 'progress') this.#guarded('onProgress', () => request.onProgress?.(frame['data']));
     else if (frame.type === 'error') this.#settle(request).reject(errorFrom(frame));
     else this.#settle(request).resolve(replyOf(frame));
   }

@@ -1,5 +1,5 @@
 import { GluerError, mistake } from './errors.ts';
-import { guarded } from './events.ts';
+import type { Guard } from './events.ts';
 import type { Frame } from './frames.ts';
 import { checkChannel } from './names.ts';
 import { Roster, type RosterPorts } from './roster.ts';
@@ -9,8 +9,8 @@ export interface MessageInfo {
   readonly channel: string;
 }
 
-/** Gets a channel's messages. */
-export type MessageHandler = (data: unknown, info: MessageInfo) => void;
+/** Gets a channel's messages. It may return a promise: its rejection counts as a throw. */
+export type MessageHandler = (data: unknown, info: MessageInfo) => unknown;
 
 const MOST_HANDLERS = 1_000; // of one channel
 
@@ -19,9 +19,11 @@ export class Subscriptions {
   readonly roster: Roster;
   /** Channels of which the newest link's messages count, since it has answered for them (GP-6). */
   readonly confirmed = new Set<string>();
+  readonly #guarded: Guard;
   readonly #handlers = new Map<string, MessageHandler[]>();
 
-  constructor(ports: RosterPorts) {
+  constructor(ports: RosterPorts, guarded: Guard) {
+    this.#guarded = guarded;
     const frame = (type: string) => (channels: string[]): Frame => ({ type, channels });
     this.roster = new Roster(ports, frame('subscribe'), frame('unsubscribe'), (names) => { for (const name of names) this.confirmed.add(name); });
   }
@@ -50,7 +52,7 @@ export class Subscriptions {
     if (newest) this.confirmed.add(name); // its answer has come before (GP-20)
     else if (this.confirmed.has(name)) return;
     for (const handler of [...(this.#handlers.get(name) ?? [])])
-      guarded(`a handler of the channel '${name}'`, () => { handler(data, { channel: name }); });
+      this.#guarded(`A handler of the channel '${name}'`, () => handler(data, { channel: name }));
   }
 
   #add(name: string, handler: MessageHandler): void {

@@ -135,8 +135,8 @@ export class GluerClient {
 
   /** Calls a function by HTTP, without a connection; reply and errors are those of sendMsgSync(). */
   async sendHttp<T = any>(cmd: string, data: unknown = {}, timeout?: number | CallOptions): Promise<Reply<T>> { // eslint-disable-line @typescript-eslint/no-explicit-any -- as above
-    const { project, url, settings } = this.#peer;
-    const call = { url, key: settings.key ?? '', session: this.#session(project), cmd: checkName('command', cmd) };
+    const { project, url, settings, events: { guarded } } = this.#peer;
+    const call = { url, guarded, key: settings.key ?? '', session: this.#session(project), cmd: checkName('command', cmd) };
     const reply = await httpCall({ ...callOptions(timeout), ...call, data: payload(this.#items.mergedInto(data)) });
     return reply as Reply<T>;
   }

@@ -1,7 +1,7 @@
 import { callAddress } from '../../core/src/address.ts';
 import { errorFrom, GluerError, messageOf } from '../../core/src/errors.ts';
 import { isRecord } from '../../core/src/frames.ts';
-import { guarded } from '../../core/src/events.ts';
+import type { Guard } from '../../core/src/events.ts';
 import { checkKey, checkTimeout, GRACE, replyOf, type CallOptions, type Reply } from '../../core/src/requests.ts';
 import { framesOf } from './event_stream.ts';
 
@@ -13,6 +13,8 @@ export interface HttpCall extends CallOptions {
   readonly cmd: string;
   /** JSON text. */
   readonly data: string;
+  /** Runs onProgress. */
+  readonly guarded: Guard;
 }
 
 /** Makes a call by `POST /v1/call/{cmd}` (section 6): the same reply and the same errors as over the socket. */
@@ -35,7 +37,7 @@ export async function httpCall(call: HttpCall): Promise<Reply> {
 }
 
 async function exchange(call: HttpCall, timeout: number, signal: AbortSignal): Promise<Reply> {
-  const { url, key, session, cmd, data, idempotencyKey, onProgress } = call;
+  const { url, key, session, cmd, data, idempotencyKey, onProgress, guarded } = call;
   const response = await fetch(callAddress(url, cmd), {
     method: 'POST',
     headers: {
@@ -49,16 +51,16 @@ async function exchange(call: HttpCall, timeout: number, signal: AbortSignal): P
     body: data,
     signal,
   });
-  if (response.body && response.headers.get('Content-Type')?.startsWith('text/event-stream')) return outcomeIn(response.body, onProgress);
+  if (response.body && response.headers.get('Content-Type')?.startsWith('text/event-stream')) return outcomeIn(response.body, (report) => { guarded('onProgress', () => onProgress?.(report)); });
   const body = parsed(await response.text());
   if (response.ok && body) return replyOf(body);
   throw refusal(response, body);
 }
 
 /** Reads a stream of progress to its outcome. */
-async function outcomeIn(body: ReadableStream<Uint8Array>, onProgress: CallOptions['onProgress']): Promise<Reply> {
+async function outcomeIn(body: ReadableStream<Uint8Array>, onProgress: (report: unknown) => void): Promise<Reply> {
   for await (const frame of framesOf(body)) {
-    if (frame.type === 'progress') guarded('onProgress', () => onProgress?.(frame['data']));
+    if (frame.type === 'progress') onProgress(frame['data']);
     else if (frame.type === 'result') return replyOf(frame);
     else if (frame.type === 'error') throw errorFrom(frame);
   }

@@ -129,11 +129,13 @@ export class GluerServer {
   /**
    * Registers what the directory's `*_plugin.js` and `*_plugin.mjs` files export: `plugin`, its name, functions, and
    * `options` by function name, where there are some.
-   * Resolves to the registered names. Rejects, and registers nothing, when a file fails: the message names it.
+   * Resolves to the registered names. Rejects, and registers nothing, when a file fails: the message names it. Ignoring the
+   * promise is fine: a failure raises the `error` event too.
    */
-  async register_directory(dir: string | URL): Promise<string[]> {
-    const plugins = await readPlugins(dir);
-    return plugins.flatMap(({ plugin, handlers, options }) => handlers.map(([name, handler]) => this.#functions.add(plugin, name, handler, options[name])));
+  register_directory(dir: string | URL): Promise<string[]> {
+    const registered = this.#register(dir);
+    registered.catch((error: unknown) => { this.#peer.complain(error as GluerError, { directory: String(dir) }); });
+    return registered;
   }
 
   /** Puts a function before all functions of a plugin; a second one takes the first one's place. */
@@ -187,6 +189,11 @@ export class GluerServer {
 
   removeEventListener<Name extends EventName>(type: Name, listener: Listener<Name>): void {
     this.#peer.events.remove(type, listener);
+  }
+
+  async #register(dir: string | URL): Promise<string[]> {
+    const plugins = await readPlugins(dir);
+    return plugins.flatMap(({ plugin, handlers, options }) => handlers.map(([name, handler]) => this.#functions.add(plugin, name, handler, options[name])));
   }
 
   async #call(cmd: string, data: unknown, options: ServerCallOptions): Promise<Reply> {
