@@ -36,7 +36,8 @@ ResultOut: Final = frames.ResultOut
 DEFAULT_TIMEOUT: Final = 30_000  # ms
 MOST_WAITING: Final = 1_000  # calls that wait for one function (GP-53)
 NOT_TAKEN: Final = "not_taken"  # between processes: handed to nobody there; the error's data is the call's
-FROM_CALLEE = frozenset({"app_error", "rejected", "invalid_arguments"})  # any other code becomes app_error (GP-5A)
+# Any other code becomes app_error (GP-5A).
+FROM_CALLEE = frozenset({"app_error", "rejected", "invalid_arguments", "payload_too_large"})
 NO_SUCH_FUNCTION = 'No back end has registered "{}". Check the name, and that its back end is connected.'
 NO_SERVER = 'No server of "{}" is connected now.'
 BUSY = 'Every server of "{}" has all the calls it takes.'

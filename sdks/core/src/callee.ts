@@ -1,9 +1,9 @@
 // Runs the functions that others call, here or in a page. Its rules:
 // 1. A call is answered at most once, and only on the connection it came by.
 // 2. A function that nothing stands before starts in the frame's own turn: calls of one caller start in order (GP-17).
-// 3. No stack and no path leaves this process: only a thrown error's message does.
+// 3. No stack and no path leaves this process: only a thrown error's message does, and of a mistake in the program not even that.
 import type { Context, Header } from './context.ts';
-import { errorFrom, GluerError, messageOf } from './errors.ts';
+import { errorFrom, GluerError, isMistake, messageOf, mistake } from './errors.ts';
 import { bytesOver, encode, payload, type Frame } from './frames.ts';
 import { checkName } from './names.ts';
 
@@ -20,7 +20,8 @@ export interface CalleePorts {
 
 const MOST_RUNNING = 10_000; // calls and sends at once
 const LONGEST_MESSAGE = 256; // bytes (section 3)
-const OWN_CODES = new Set(['app_error', 'rejected', 'invalid_arguments']); // what a callee may answer (GP-5A)
+const OWN_CODES = new Set(['app_error', 'rejected', 'invalid_arguments']); // what a function may throw (GP-5A)
+const HIDDEN = 'The function failed: why is told where it runs.';
 
 interface Run {
   readonly cmd: string;
@@ -87,7 +88,7 @@ export class Callee {
     try {
       if (this.#running > MOST_RUNNING) throw new GluerError('app_error', { message: 'The callee runs too many calls at once.', retryable: true });
       const data = await this.#ports.perform(run.cmd, frame['data'], context);
-      this.#finish(run, resultFrame(run, context.outcome, payload(data ?? null)));
+      this.#finish(run, context.outcome, data ?? null);
     } catch (thrown) {
       this.#fail(run, thrown);
     } finally {
@@ -99,7 +100,13 @@ export class Callee {
 
   #context(run: Run, header: Header): Context {
     const progress = (data: unknown): void => {
-      if (this.#awaited(run)) this.#write(encode({ type: 'progress', id: run.id }, payload(data)));
+      try {
+        if (this.#awaited(run)) this.#ports.write(this.#text({ type: 'progress', id: run.id }, data));
+      } catch (thrown) { // not into the function: it may be in a timer, where a throw ends the process
+        this.#fail(run, thrown);
+        run.ends.abort(thrown);
+        this.#settle();
+      }
     };
     return { header, signal: run.ends.signal, progress };
   }
@@ -109,45 +116,46 @@ export class Callee {
   }
 
   /** Answers, when somebody still waits. */
-  #finish(run: Run, text: string): void {
+  #finish(run: Run, outcome: unknown, data: unknown): void {
     if (!this.#awaited(run)) return;
-    this.#write(text);
+    const name = outcome === undefined ? outcome : checkName('named outcome', outcome);
+    this.#ports.write(this.#text({ type: 'result', id: run.id, outcome: name }, data));
     this.#calls.delete(run.id ?? '');
   }
 
-  #write(text: string): void {
+  /** The frame's text. Raises a mistake for data that JSON or the relay does not take. */
+  #text(head: Frame, data: unknown): string {
+    const text = encode(head, payload(data));
     const bytes = bytesOver(text, this.#ports.frameLimit);
-    if (bytes !== undefined) throw new GluerError('app_error', `The answer has ${String(bytes)} bytes, and the relay takes ${String(this.#ports.frameLimit)}.`);
-    this.#ports.write(text);
+    if (bytes !== undefined) throw mistake(`The answer has ${String(bytes)} bytes, and the relay takes ${String(this.#ports.frameLimit)}.`, 'payload_too_large');
+    return text;
   }
 
   #fail(run: Run, thrown: unknown): void {
     const error = errorOf(thrown);
-    if (error.code === 'app_error' && !run.ends.signal.aborted) this.#ports.failed(error, run.cmd, thrown);
+    const hidden = isMistake(thrown);
+    if ((hidden || error.code === 'app_error') && !run.ends.signal.aborted) this.#ports.failed(error, run.cmd, thrown);
     if (!this.#awaited(run)) return;
-    this.#ports.write(this.#errorFrame(run, error));
+    this.#ports.write(this.#errorFrame(run, hidden ? new GluerError(error.code, HIDDEN) : error));
     this.#calls.delete(run.id ?? '');
   }
 
-  /** The `error` frame; data that JSON or the relay does not take stays here. */
-  #errorFrame({ id }: Run, { code, message, retryable, retry_after, data }: GluerError): string {
+  /** The `error` frame; data that JSON or the relay does not take stays here, and its author is told. */
+  #errorFrame({ id, cmd }: Run, { code, message, retryable, retry_after, data }: GluerError): string {
     const head = { type: 'error', id, code, message: shortened(message), retryable, retry_after };
     try {
-      const text = encode(head, data === undefined ? undefined : payload(data));
-      return bytesOver(text, this.#ports.frameLimit) === undefined ? text : encode(head);
-    } catch {
-      return encode(head);
+      if (data !== undefined) return this.#text(head, data);
+    } catch (thrown) {
+      this.#ports.failed(errorOf(thrown), cmd, thrown);
     }
+    return encode(head);
   }
 }
 
-function resultFrame({ id }: Run, outcome: unknown, data: string): string {
-  return encode({ type: 'result', id, outcome: outcome === undefined ? outcome : checkName('named outcome', outcome) }, data);
-}
-
-/** What the caller may know of something thrown: a code of a callee's own, the message, and the fields of a GluerError. */
+/** What was thrown, as an outcome: a code of a function's own, the message, and the fields of a GluerError. A mistake is `app_error` or `payload_too_large`. */
 function errorOf(thrown: unknown): GluerError {
   const message = messageOf(thrown);
+  if (isMistake(thrown)) return new GluerError(thrown.code === 'payload_too_large' ? thrown.code : 'app_error', message);
   try {
     const { code, retryable, retry_after, data } = thrown as Record<string, unknown>;
     if (OWN_CODES.has(code as string)) return errorFrom({ code, message, retryable, retry_after, data });

@@ -120,14 +120,48 @@ test('a message is cut to 256 bytes, at a character', async ({ server, connected
   expect(message).toBe('x' + 'ä'.repeat(127));
 });
 
+const circle: Record<string, unknown> = { password: 'secret' };
+circle['self'] = circle;
+const HIDDEN = 'The function failed: why is told where it runs.';
+
 test.for([
-  ['what JSON cannot carry', () => 5n, /JSON/],
-  ['too much', () => 'x'.repeat(2_000_000), /2000.* bytes/],
-  ['a bad name for its reply', (_data: unknown, context: Context) => { context.outcome = ''; }, /named outcome/],
-] as const)('a function that answers %s is told so', async ([, fn, message], { server, connected, called }) => {
-  server.addEventListener('error', () => undefined);
+  ['answers with what JSON cannot carry', () => 5n, 'app_error', /JSON/],
+  ['answers with a circle', () => circle, 'app_error', /circular/],
+  ['answers with too much', () => 'x'.repeat(2_000_000), 'payload_too_large', /2000.* bytes/],
+  ['gives its reply a bad name', (_data: unknown, context: Context): void => { context.outcome = ''; }, 'app_error', /named outcome/],
+  ['reports a circle', (_data: unknown, { progress }: Context): void => { progress(circle); }, 'app_error', /circular/],
+  ['reports too much', (_data: unknown, { progress }: Context): void => { progress('x'.repeat(2_000_000)); }, 'payload_too_large', /bytes/],
+] as const)('a function that %s is told why, and its caller only that it failed', async ([, fn, code, reason], { server, connected, called, events }) => {
+  const guest = await connected();
   server.register_plugin('a', 'b', fn);
-  expect((await called(await connected(), 'a:b'))['message']).toMatch(message);
+  expect(await called(guest, 'a:b')).toEqual({ type: 'error', id: 'k1', code, message: HIDDEN, retryable: false });
+  expect(events.filter(([type]) => type === 'error')).toMatchObject([['error', { code, message: expect.stringMatching(reason), about: 'a:b', error: expect.any(Error) }]]);
+  guest.sends({ type: 'ping' });
+  await guest.receives('pong'); // and no result behind the error
+});
+
+test("a function's own mistake with the SDK is no fault of its caller", async ({ server, connected, called, events }) => {
+  server.register_plugin('a', 'b', () => server.publish('news', circle));
+  expect(await called(await connected(), 'a:b')).toMatchObject({ code: 'app_error', message: HIDDEN });
+  expect(events.find(([type, { about }]) => type === 'error' && about === 'a:b')).toMatchObject(['error', { message: expect.stringMatching(/circular/) }]);
+});
+
+test.for([['a circle', circle, 'app_error'], ['too much', 'x'.repeat(2_000_000), 'payload_too_large']] as const)(
+  'the data of an error that is %s stays here, and its author is told', async ([, data, code], { server, connected, called, events }) => {
+    server.register_plugin('a', 'b', () => { throw Object.assign(new Error('Not you.'), { code: 'rejected', data }); });
+    expect(await called(await connected(), 'a:b')).toEqual({ type: 'error', id: 'k1', code: 'rejected', message: 'Not you.', retryable: false });
+    expect(events.at(-1)).toMatchObject(['error', { code, about: 'a:b' }]);
+  });
+
+test('a report that cannot be sent ends the call, also from a timer, and fires the signal', async ({ server, connected, called }) => {
+  server.addEventListener('error', () => undefined);
+  let aborted = false;
+  server.register_plugin('a', 'b', (_data, { progress, signal }) => new Promise(() => {
+    signal.addEventListener('abort', () => { aborted = true; });
+    setTimeout(progress, 1, circle);
+  }));
+  expect(await called(await connected(), 'a:b')).toMatchObject({ code: 'app_error', message: HIDDEN });
+  expect(aborted).toBe(true);
 });
 
 test('cancel fires the signal, and the late answer stays here', async ({ server, connected }) => {

@@ -33,7 +33,7 @@ def test_charlie_hears_nothing(network: Network, server: Peer) -> None:
     server.assert_silent()
 
 
-@pytest.mark.parametrize("code", ["app_error", "rejected", "invalid_arguments"])
+@pytest.mark.parametrize("code", ["app_error", "rejected", "invalid_arguments", "payload_too_large"])
 def test_the_functions_own_error_comes_through(network: Network, page: Peer, server: Peer, code: str) -> None:
     call = handed(network, page, server)
     server.sends("error", id=call, code=code, message="no", data={"why": 1})

@@ -156,7 +156,10 @@ class ReferenceProject:
     def error(self, actor: Actor, relay_id: str, code: str) -> None:
         call = self._answered(actor, relay_id)
         if call is not None:
-            self._fail(call, code if code in ("app_error", "rejected", "invalid_arguments") else "app_error")
+            self._fail(
+                call,
+                code if code in ("app_error", "rejected", "invalid_arguments", "payload_too_large") else "app_error",
+            )
 
     def _answered(self, actor: Actor, relay_id: str) -> ReferenceCall | None:
         call = self.in_flight.get(relay_id)

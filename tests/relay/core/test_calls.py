@@ -126,7 +126,7 @@ def test_a_refused_send_is_a_notice(page: Peer) -> None:
 # --- errors -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("code", ["app_error", "rejected", "invalid_arguments"])
+@pytest.mark.parametrize("code", ["app_error", "rejected", "invalid_arguments", "payload_too_large"])
 def test_a_callee_s_code_reaches_the_caller(page: Peer, server: Peer, code: str) -> None:
     server.sends("error", id=in_flight(page, server)["id"], code=code, message="No.", data={"field": "a"})
     page.assert_received("error", id="c1", code=code, message="No.", retryable=False, data={"field": "a"})

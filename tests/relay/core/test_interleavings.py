@@ -31,7 +31,9 @@ anybody = st.integers(0, MOST_ACTORS - 1)
 functions = st.sampled_from(NAMES)
 call_ids = st.sampled_from(CALL_IDS)
 channels = st.sampled_from(["news", "sports"])
-codes = st.sampled_from(["app_error", "rejected", "invalid_arguments", "callee_lost", "deadline_exceeded"])
+codes = st.sampled_from(
+    ["app_error", "rejected", "invalid_arguments", "payload_too_large", "callee_lost", "deadline_exceeded"]
+)
 strange_frames = st.sampled_from(
     [
         '{"type":"dance"}',
