@@ -121,7 +121,10 @@ export class GluerServer {
     this.#functions.add(plugin, name, fn, options);
   }
 
-  /** Registers an object's methods, its class's too, except those that begin with an underscore. Options are by method name. */
+  /**
+   * Registers the methods that the program wrote: the object's own and those of its classes, up to the first one of the
+   * language or of Node, and none whose name begins with an underscore. Options are by method name.
+   */
   register_object(plugin: string, obj: object, options?: OptionsByName): void {
     this.#functions.addObject(plugin, obj, options);
   }

@@ -39,7 +39,7 @@ function pluginOf(module: Record<string, unknown>): PluginFile {
   // A CommonJS file's exports are all in `default`, and only some of them beside it.
   const exports = module['plugin'] === undefined && typeof module['default'] === 'object' ? { ...module['default'] } as Record<string, unknown> : module;
   if (typeof exports['plugin'] !== 'string') throw mistake("It has to export `plugin`, the plugin's name.");
-  const handlers = Object.entries(exports).filter((entry): entry is [string, Handler] => typeof entry[1] === 'function' && entry[0] !== 'default');
+  const handlers = Object.entries(exports).filter((entry): entry is [string, Handler] => typeof entry[1] === 'function' && entry[0] !== 'default' && !entry[0].startsWith('_'));
   if (handlers.length === 0) throw mistake('It exports no functions.');
   const given = typeof exports['options'] === 'function' ? undefined : exports['options']; // a function of that name is a function
   const options = checkOptionsByName(handlers.map(([name]) => name), given);

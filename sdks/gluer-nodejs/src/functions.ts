@@ -3,6 +3,7 @@ import { GluerError, mistake } from '../../core/src/errors.ts';
 import { checkName } from '../../core/src/names.ts';
 import type { Roster } from '../../core/src/roster.ts';
 import { checkOptions, checkOptionsByName, type FunctionOptions, type OptionsByName } from './function_options.ts';
+import { methodsOf } from './methods.ts';
 
 interface Registration {
   readonly handler: Handler;
@@ -35,13 +36,13 @@ export class Functions {
     return full;
   }
 
-  /** Registers the object's methods, its class's too; names that begin with an underscore are private. */
+  /** Registers the object's own methods and those of the program's classes; names that begin with an underscore are private. */
   addObject(plugin: string, object: object, options?: OptionsByName): string[] {
     if (typeof object !== 'object' || (object as unknown) === null) throw mistake(`register_object('${plugin}', obj) needs an object with methods.`);
     const methods = methodsOf(object);
     if (methods.length === 0) throw mistake(`The object for the plugin '${plugin}' has no methods to register.`);
     const byName = checkOptionsByName(methods.map(([name]) => name), options);
-    return methods.map(([name, method]) => this.add(plugin, name, method.bind(object), byName[name]));
+    return methods.map(([name, method]) => this.add(plugin, name, method, byName[name]));
   }
 }
 
@@ -55,12 +56,4 @@ export function checkPlugin(plugin: unknown): string {
 function alike(one: FunctionOptions, other: FunctionOptions): boolean {
   const [ones, others] = [Object.entries(one), Object.keys(other)];
   return ones.length === others.length && ones.every(([option, value]) => other[option as 'policy'] === value);
-}
-
-function methodsOf(object: object): [string, Handler][] {
-  const names = new Set<string>();
-  for (let each = object; each !== Object.prototype && (each as object | null) !== null; each = Object.getPrototypeOf(each) as object)
-    for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(each)))
-      if (typeof value === 'function' && name !== 'constructor' && !name.startsWith('_')) names.add(name);
-  return [...names].map((name) => [name, Reflect.get(object, name) as Handler]);
 }
