@@ -4,7 +4,8 @@
 // 3. No stack and no path leaves this process: only a thrown error's message does, and of a mistake in the program not even that.
 import type { Context, Header } from './context.ts';
 import { errorFrom, GluerError, isMistake, messageOf, mistake } from './errors.ts';
-import { bytesOver, encode, payload, type Frame } from './frames.ts';
+import { bytesOver, encode, type Frame } from './frames.ts';
+import { payload } from './json.ts';
 import { checkName } from './names.ts';
 
 /** What runs, and where answers go. */

@@ -1,5 +1,3 @@
-import { mistake, messageOf } from './errors.ts';
-
 /** One JSON object of the wire, `type` first (GP-1). */
 export interface Frame {
   readonly type: string;
@@ -49,20 +47,6 @@ export function decode(text: unknown): Frame | undefined {
   } catch {
     return undefined;
   }
-}
-
-const stringify: (value: unknown) => string | undefined = JSON.stringify; // its own type hides the undefined
-
-/** A payload as JSON text. Raises `invalid_arguments` for what JSON cannot carry. */
-export function payload(data: unknown): string {
-  let text: string | undefined;
-  try {
-    text = stringify(data);
-  } catch (thrown) {
-    throw mistake(`The data cannot be sent as JSON: ${messageOf(thrown)}`);
-  }
-  if (text === undefined) throw mistake(`The data cannot be sent as JSON: it is a ${typeof data}.`);
-  return text;
 }
 
 /** The text's length in UTF-8 bytes, when it is over the limit. */

@@ -1,7 +1,7 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import { callAddress, checkUrl, socketAddress, urlOfEnvironment } from '../src/address.ts';
 import { errorFrom, GluerError, messageOf } from '../src/errors.ts';
-import { bytesOver, decode, encode, payload, welcomeOf } from '../src/frames.ts';
+import { bytesOver, decode, encode, welcomeOf } from '../src/frames.ts';
 import { BACKEND, FRONTEND, projectOf } from '../src/keys.ts';
 import { checkChannel, checkName } from '../src/names.ts';
 import { checkSession, newSession } from '../src/session.ts';
@@ -66,12 +66,6 @@ test('a frame has its type first, and its data as it was encoded', () => {
 
 test('what is no frame is none', () => {
   for (const text of ['', '[]', 'null', '{"type":5}', '{}', '{"type":"x"']) expect(decode(text)).toBeUndefined();
-});
-
-test('what JSON cannot carry is a mistake of the caller', () => {
-  const circle: unknown[] = [];
-  circle.push(circle);
-  for (const data of [circle, 5n, undefined, () => 1]) expect(() => payload(data)).toThrow(GluerError);
 });
 
 test('bytes are counted, not characters', () => {

@@ -1,5 +1,6 @@
 import { mistake } from '../../core/src/errors.ts';
-import { isRecord, payload } from '../../core/src/frames.ts';
+import { isRecord } from '../../core/src/frames.ts';
+import { payload } from '../../core/src/json.ts';
 import { checkName } from '../../core/src/names.ts';
 
 const MOST_ITEMS = 100;
