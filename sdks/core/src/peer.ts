@@ -8,7 +8,7 @@ import { payload } from './json.ts';
 import { projectOf, type Kind } from './keys.ts';
 import type { Link, WebSocketConstructor } from './link.ts';
 import { checkName } from './names.ts';
-import { callOptions, Requests, type CallOptions, type Reply } from './requests.ts';
+import { callOptions, notConnected, Requests, type CallOptions, type Reply } from './requests.ts';
 import type { Roster, RosterPorts } from './roster.ts';
 import { Subscriptions } from './subscriptions.ts';
 import { timingOf, type Timing } from './timing.ts';
@@ -159,7 +159,7 @@ export class Peer {
       },
       lost: (error, standing) => { this.#lost(error, standing); },
       refused: (error, standing) => { this.#stopped(error, standing); this.complain(error); },
-      left: (error, standing) => { this.#stopped(error, standing); this.requests.start(); },
+      left: (error, standing) => { this.#stopped(error, standing, notConnected()); },
       garbled: () => { this.complain(new GluerError('bad_frame', 'The relay sent something that is no frame: is the URL that of a Gluer relay?')); },
     };
   }
@@ -215,11 +215,11 @@ export class Peer {
     this.complain(new GluerError('relay_unavailable', `No connection to ${this.url}${hint}, trying again: ${message}`));
   }
 
-  #stopped(error: GluerError, standing: boolean): void {
+  #stopped(error: GluerError, standing: boolean, refusal = error): void {
     const { code, message } = error;
     this.#end();
     this.#welcomed = false;
-    this.requests.stop(error);
+    this.requests.stop(error, refusal);
     if (standing) this.events.emit('disconnect', { code, message, reconnecting: false });
   }
 

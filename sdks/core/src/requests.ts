@@ -84,7 +84,7 @@ export class Requests {
   readonly #waiting = new Map<string, Request>();
   #keptBytes = 0;
   #count = 0;
-  #stopped: GluerError | undefined;
+  #stopped: GluerError | undefined = notConnected();
 
   constructor(outlet: Outlet, guarded: Guard) {
     this.#outlet = outlet;
@@ -135,14 +135,14 @@ export class Requests {
     }
   }
 
-  /** No connection will come: all requests end, and new ones are refused until start(). */
-  stop(error: GluerError): void {
-    this.#stopped = error;
+  /** No connection will come: all requests end, and new ones are refused (with `refusal`) until start(). */
+  stop(error: GluerError, refusal = error): void {
+    this.#stopped = refusal;
     const lost = new GluerError('connection_lost', error.message);
     for (const request of [...this.#open.values()]) this.#settle(request).reject(request.sent ? lost : error);
   }
 
-  /** New requests may wait for a connection again. */
+  /** New requests may wait for a connection from now on. */
   start(): void {
     this.#stopped = undefined;
   }
@@ -241,6 +241,10 @@ export class Requests {
   }
 }
 
+/** For a request that no connection will ever take. */
+export function notConnected(): GluerError {
+  return new GluerError('relay_unavailable', 'There is no connection: call connect() first.');
+}
 
 /** The idempotency key, when there is one; raises `invalid_arguments` for one that the relay or HTTP would not take. */
 export function checkKey(key: unknown): string | undefined {

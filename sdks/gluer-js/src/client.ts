@@ -113,7 +113,7 @@ export class GluerClient {
 
   /**
    * Calls a function. `timeout`: ms, default 30 000 (or options). Rejects with a GluerError, at the latest 250 ms after
-   * the deadline (GP-10). A call made before the connection stands waits for it.
+   * the deadline (GP-10). A call made after connect() waits for the connection, others are refused at once.
    */
   async sendMsgSync<T = any>(cmd: string, data: unknown = {}, timeout?: number | CallOptions): Promise<Reply<T>> { // eslint-disable-line @typescript-eslint/no-explicit-any -- the function's own type, which only the program knows
     return (await this.#peer.call(cmd, this.#items.mergedInto(data), timeout)) as Reply<T>;

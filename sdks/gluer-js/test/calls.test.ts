@@ -23,10 +23,18 @@ test('a refused call rejects with an Error that has all fields', async ({ client
   expect(error).toMatchObject({ code: 'quota_exceeded', message: 'Used up.', retryable: false, retry_after: 5, data: { limit: 1 } });
 });
 
-test('calls made before the connection wait for it, and leave in order', async ({ relay, client }) => {
-  const calls = [1, 2, 3].map((n) => client.sendMsgSync('a:b', { n }));
+const AWAY = { code: 'relay_unavailable', message: 'There is no connection: call connect() first.' };
+
+test('a call before connect(), or after disconnect(), says at once what to do', async ({ client, connected }) => {
+  expect(await rejection(client.sendMsgSync('a:b'))).toMatchObject(AWAY);
+  await connected();
+  client.disconnect();
+  expect(await rejection(client.sendMsgSync('a:b'))).toMatchObject(AWAY);
+});
+
+test('calls made before the connection stands wait for it, and leave in order', async ({ relay, client }) => {
   void client.connect();
-  calls.push(client.sendMsgSync('a:b', { n: 4 }));
+  const calls = [1, 2, 3, 4].map((n) => client.sendMsgSync('a:b', { n }));
   const guest = await relay.welcomes();
   for (const n of [1, 2, 3, 4]) {
     const call = await guest.receives('call');
@@ -37,9 +45,9 @@ test('calls made before the connection wait for it, and leave in order', async (
 });
 
 test('a call that waited carries what is left of its time', async ({ relay, client }) => {
+  void client.connect();
   const call = client.sendMsgSync('a:b', {}, 5_000);
   await new Promise((resolve) => setTimeout(resolve, 30));
-  void client.connect();
   const guest = await relay.welcomes();
   const frame = await guest.receives('call');
   expect(frame['timeout']).toBeLessThan(4_990);
@@ -49,6 +57,7 @@ test('a call that waited carries what is left of its time', async ({ relay, clie
 });
 
 test('a call without a connection ends at its deadline', async ({ client }) => {
+  void client.connect();
   const start = performance.now();
   expect(await rejection(client.sendMsgSync('a:b', {}, 40))).toMatchObject({ code: 'deadline_exceeded', message: expect.stringContaining('No connection') });
   expect(performance.now() - start).toBeLessThan(1_000);
@@ -101,8 +110,8 @@ test('a call made while reconnecting waits for the next connection', async ({ re
 });
 
 test('a call that was not written survives a failed handshake', async ({ relay, client }) => {
-  const call = client.sendMsgSync('a:b');
   void client.connect();
+  const call = client.sendMsgSync('a:b');
   client.addEventListener('error', () => undefined);
   const first = await relay.meets();
   await first.receives('hello');
@@ -173,12 +182,14 @@ test('a frame above the limit is refused here, and the connection goes on', asyn
 });
 
 test('calls that wait for a connection are bounded', async ({ client }) => {
+  void client.connect();
   const waiting = Array.from({ length: 1_000 }, () => rejection(client.sendMsgSync('a:b', {}, 100)));
   expect(await rejection(client.sendMsgSync('a:b'))).toMatchObject({ code: 'relay_unavailable', retryable: true });
   for (const error of await Promise.all(waiting)) expect(error['code']).toBe('deadline_exceeded');
 });
 
 test('bytes that wait for a connection are bounded', async ({ client }) => {
+  void client.connect();
   const megabyte = 'x'.repeat(1_000_000);
   const waiting = Array.from({ length: 16 }, () => rejection(client.sendMsgSync('a:b', megabyte, 300)));
   expect(await rejection(client.sendMsgSync('a:b', megabyte))).toMatchObject({ code: 'relay_unavailable' });

@@ -13,10 +13,10 @@ test('sendMsg and send write a send frame without an id', async ({ client, conne
 });
 
 test('sends wait for the connection, in order with calls', async ({ relay, client }) => {
+  void client.connect();
   client.sendMsg('a:b', 1);
   void client.sendMsgSync('a:b', 2).catch(() => undefined);
   client.sendMsg('a:b', 3);
-  void client.connect();
   const guest = await relay.welcomes();
   expect([await guest.receives('send'), await guest.receives('call'), await guest.receives('send')].map(({ data }) => data as number)).toEqual([1, 2, 3]);
 });
@@ -52,6 +52,12 @@ test('a send that cannot leave is the error event', async ({ client, connected, 
   client.sendMsg('a:b', 'x'.repeat(200));
   await until('the error', () => events.length > 1);
   expect(events[1]![1]).toMatchObject({ code: 'payload_too_large', about: { type: 'send', cmd: 'a:b' } });
+});
+
+test('a send before connect() is the error event at once', async ({ client, events }) => {
+  client.sendMsg('a:b', 1);
+  await until('the error', () => events.length > 0);
+  expect(events).toEqual([['error', { code: 'relay_unavailable', message: 'There is no connection: call connect() first.', about: { type: 'send', cmd: 'a:b' } }]]);
 });
 
 test('mistakes in a send are thrown at once', ({ client }) => {
