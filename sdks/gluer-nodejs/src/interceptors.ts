@@ -4,8 +4,9 @@ import { isRecord } from '../../core/src/frames.ts';
 import { checkPlugin } from './functions.ts';
 
 /**
- * Sees a plugin's calls and sends before its functions do. `true` lets one through, `false` rejects it, a plain object
- * takes the place of its data, a throw becomes the caller's error; anything else is a mistake, and the call is refused.
+ * Sees a plugin's calls and sends before its functions do. `true` lets one through, `false` rejects it, a throw becomes the
+ * caller's error. Other data (an object, a list, a string, a number, null) takes the place of the call's; `true`, `false`
+ * and `undefined` themselves do as `{data: true}` and so on. Anything else is a mistake, and the call is refused.
  */
 export type Interceptor = (data: any, header: Header) => unknown; // eslint-disable-line @typescript-eslint/no-explicit-any -- the function's own type, which only the program knows
 
@@ -33,17 +34,19 @@ export async function intercept(interceptor: Interceptor, plugin: string, data: 
   const verdict = await interceptor(data, header);
   if (verdict === true) return data;
   if (verdict === false) throw new GluerError('rejected', `The interceptor of '${plugin}' rejected the call.`);
-  if (isPlain(verdict)) return verdict;
-  throw new GluerError('app_error', `The interceptor of '${plugin}' returned ${kindOf(verdict)}: it must return true, false or a plain object.`);
+  if (isWrapped(verdict)) return verdict.data;
+  if (verdict === null || typeof verdict === 'string' || typeof verdict === 'number' || Array.isArray(verdict) || isPlain(verdict)) return verdict;
+  throw mistake(`The interceptor of '${plugin}' returned ${verdict === undefined ? 'nothing' : `a ${typeof verdict} that is no data`}: it must return true, false or data.`);
+}
+
+/** Whether it is `{data}` with one of the values that mean something else by themselves. Any other object is data: what a caller sends must not be taken for a wrapping. */
+function isWrapped(value: unknown): value is { data: boolean | undefined } {
+  if (!isRecord(value) || Object.keys(value).join() !== 'data') return false;
+  return value['data'] === undefined || typeof value['data'] === 'boolean';
 }
 
 function isPlain(value: unknown): boolean {
   if (!isRecord(value)) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === Object.prototype || prototype === null;
-}
-
-function kindOf(value: unknown): string {
-  if (value === null) return 'null';
-  return Array.isArray(value) ? 'an array' : value === undefined ? 'nothing' : `a ${typeof value} that is none of these`;
 }
