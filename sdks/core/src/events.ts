@@ -1,4 +1,4 @@
-import { messageOf } from './errors.ts';
+import { messageOf, mistake } from './errors.ts';
 import { now } from './timing.ts';
 
 /** What a listener gets. */
@@ -46,6 +46,7 @@ export interface EventDetails {
 }
 
 export type EventName = keyof EventDetails;
+const NAMES: readonly string[] = ['connection', 'disconnect', 'error'] satisfies EventName[];
 /** May return a promise: its rejection counts as a throw. */
 export type Listener<Name extends EventName> = (event: GluerEvent<EventDetails[Name]>) => unknown;
 
@@ -62,6 +63,7 @@ export class Events {
   #printsEnd = 0;
 
   add<Name extends EventName>(type: Name, listener: Listener<Name>): void {
+    if (!NAMES.includes(type) || typeof listener !== 'function') throw mistake(`addEventListener() takes one of ${NAMES.join(', ')}, and a function.`);
     const listeners = this.#listeners.get(type) ?? new Set();
     this.#listeners.set(type, listeners.add(listener));
   }

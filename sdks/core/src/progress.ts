@@ -10,15 +10,20 @@ const MOST_REPORTS = 1_000; // that wait for the iteration
 
 /** Makes a call whose progress can be iterated over, besides the options' own `onProgress`. */
 export function withProgress<T>(given: number | CallOptions | undefined, make: (options: CallOptions) => Promise<Reply<T>>): Call<T> {
-  const options = callOptions(given);
+  let own: CallOptions['onProgress'];
   const reports: unknown[] = [];
   let wake = (): void => undefined;
   const onProgress = (report: unknown): unknown => {
     if (reports.push(report) > MOST_REPORTS) reports.shift();
     wake();
-    return options.onProgress?.(report);
+    return own?.(report);
   };
-  const reply = make({ ...options, onProgress });
+  const start = async (): Promise<Reply<T>> => { // a wrong option is a rejection too
+    const options = callOptions(given);
+    own = options.onProgress;
+    return make({ ...options, onProgress });
+  };
+  const reply = start();
   const iterate = async function* (): AsyncGenerator<unknown, void> {
     let ended = false as boolean; // changed by end()
     const end = (): void => { ended = true; wake(); };

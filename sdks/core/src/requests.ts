@@ -7,6 +7,7 @@ import { GluerError, errorFrom, mistake } from './errors.ts';
 import { DEFAULT_FRAME_LIMIT, bytesOver, encode, type Frame } from './frames.ts';
 import type { Guard } from './events.ts';
 import type { Link } from './link.ts';
+import { optionsOf, type OptionTypes } from './options.ts';
 import { now } from './timing.ts';
 
 /** A function's answer. */
@@ -259,9 +260,14 @@ export function checkTimeout(timeout: unknown = DEFAULT_TIMEOUT): number {
   return Math.min(timeout, LONGEST_TIMEOUT);
 }
 
-/** The third argument of a call: a timeout in ms, or options. */
+const TYPES: OptionTypes<CallOptions> = { timeout: '', signal: 'object', onProgress: 'function', idempotencyKey: '' };
+
+/** The third argument of a call: a timeout in ms, or options. Raises `invalid_arguments` for wrong ones. */
 export function callOptions(timeout: number | CallOptions | undefined): CallOptions {
-  return typeof timeout === 'object' ? timeout : { timeout };
+  if (typeof timeout !== 'object') return { timeout };
+  const options = optionsOf('A call', timeout, TYPES);
+  if (options.signal && typeof options.signal.addEventListener !== 'function') throw mistake('The option signal of a call is an AbortSignal.');
+  return options;
 }
 
 /** The reply in a `result` frame or an HTTP body. */

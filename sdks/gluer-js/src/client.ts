@@ -8,6 +8,7 @@ import { payload } from '../../core/src/json.ts';
 import { FRONTEND, projectOf } from '../../core/src/keys.ts';
 import type { WebSocketConstructor } from '../../core/src/link.ts';
 import { checkName } from '../../core/src/names.ts';
+import { optionsOf, type OptionTypes } from '../../core/src/options.ts';
 import { Peer } from '../../core/src/peer.ts';
 import { withProgress, type Call } from '../../core/src/progress.ts';
 import { callOptions, type CallOptions, type Reply } from '../../core/src/requests.ts';
@@ -31,6 +32,8 @@ export interface SetupOptions {
   /** The WebSocket class. Default: the global one; Node before version 22 has none. */
   WebSocket?: WebSocketConstructor | undefined;
 }
+
+const SETUP: OptionTypes<SetupOptions> = { project: '', url: '', sessionId: '', WebSocket: 'function' };
 
 /** A front end's connection to its project. */
 export class GluerClient {
@@ -61,9 +64,10 @@ export class GluerClient {
 
   /**
    * Says which project and which relay; may be called again, also after connect() in the same turn. What is set later
-   * holds from the next connection on. Raises `invalid_arguments` for a wrong key, URL or session id.
+   * holds from the next connection on. Raises `invalid_arguments` for a wrong or unknown option.
    */
-  setup({ url, project, sessionId, WebSocket }: SetupOptions): void {
+  setup(options: SetupOptions): void {
+    const { url, project, sessionId, WebSocket } = optionsOf('setup()', options, SETUP);
     if (project !== undefined) projectOf(project, FRONTEND);
     if (url !== undefined) checkUrl(url);
     if (sessionId !== undefined) this.#sessionId = checkSession(sessionId);

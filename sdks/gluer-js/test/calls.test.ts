@@ -158,6 +158,13 @@ test.for([0, -1, NaN, 'soon' as unknown as number])('a timeout of %j is refused'
   expect(await rejection(client.sendMsgSync('a:b', {}, timeout))).toMatchObject({ code: 'invalid_arguments' });
 });
 
+test('a call takes no unknown option, such as the `to` of back ends', async ({ client, connected }) => {
+  const guest = await connected();
+  for (const make of [client.sendMsgSync.bind(client), client.call.bind(client), client.sendHttp.bind(client)])
+    expect(await rejection(make('a:b', {}, { to: { connection: 'c' } } as never))).toMatchObject({ code: 'invalid_arguments', message: expect.stringMatching(/no option 'to'/) });
+  expect(guest.unread).toBe(0);
+});
+
 test('an endless timeout does not overflow into none', async ({ client, connected }) => {
   const guest = await connected();
   const call = client.sendMsgSync('a:b', {}, Infinity);

@@ -2,6 +2,7 @@ import { createServer } from 'node:http';
 import { expect, vi } from 'vitest';
 import WebSocket from 'ws';
 import { FakeRelay, PRIVATE_KEY, PUBLIC_KEY, rejection, until } from '../../core/test/fake_relay.ts';
+import { GluerError } from '../../core/src/errors.ts';
 import { GluerClient } from '../src/client.ts';
 import { TabSessions } from '../src/tab_sessions.ts';
 import { FAST, makeClient, test } from './front_end.ts';
@@ -49,6 +50,10 @@ test('mistakes in setup() are raised at once and change nothing', ({ client }) =
   expect(() => client.setup({ url: 'nowhere', sessionId: 'x'.repeat(20) })).toThrow(/wss:/);
   expect(() => client.setup({ sessionId: 'short' })).toThrow(/16 to 128/);
   expect(() => new GluerClient(new TabSessions({})).connect()).toThrow(/public key/);
+  expect(() => client.setup(undefined as never)).toThrow(/setup\(\) takes an object of these options: project, url, sessionId, WebSocket/);
+  expect(() => client.setup({ projct: PUBLIC_KEY } as never)).toThrow(/setup\(\) has no option 'projct'/);
+  expect(() => client.setup({ WebSocket: 'ws' as never })).toThrow(/option WebSocket of setup\(\) .* function/);
+  for (const wrong of [null, 5, { url: null }, { project: null }, { sessionId: null }]) expect(() => client.setup(wrong as never)).toThrow(GluerError);
 });
 
 test('a platform without WebSocket is told what to do', () => {

@@ -4,13 +4,14 @@ import type { ConnectionState } from '../../core/src/connection.ts';
 import type { Context, Handler } from '../../core/src/context.ts';
 import { GluerError, mistake } from '../../core/src/errors.ts';
 import type { EventName, Listener } from '../../core/src/events.ts';
-import type { Welcome } from '../../core/src/frames.ts';
+import { isRecord, type Welcome } from '../../core/src/frames.ts';
 import { payload } from '../../core/src/json.ts';
 import { BACKEND, projectOf } from '../../core/src/keys.ts';
 import { checkChannel, checkName } from '../../core/src/names.ts';
+import { optionsOf, type OptionTypes } from '../../core/src/options.ts';
 import { Peer } from '../../core/src/peer.ts';
 import { withProgress, type Call } from '../../core/src/progress.ts';
-import type { Reply } from '../../core/src/requests.ts';
+import type { CallOptions, Reply } from '../../core/src/requests.ts';
 import { Roster } from '../../core/src/roster.ts';
 import { newSession } from '../../core/src/session.ts';
 import type { MessageHandler } from '../../core/src/subscriptions.ts';
@@ -36,6 +37,10 @@ export interface ConnectOptions {
   /** Whether SIGTERM and SIGINT are to drain and disconnect before they end the process. Default: false. */
   drainOnSignal?: boolean | undefined;
 }
+
+const CONNECT: OptionTypes<ConnectOptions> = { url: '', password: 'string', name: '', drainOnSignal: 'boolean' };
+const DISCONNECT: OptionTypes<DisconnectOptions> = { drain: 'boolean', timeout: '' };
+const SEND: OptionTypes<SendOptions> = { to: '' };
 
 /** What became of a publish. */
 export interface PublishResult {
@@ -78,9 +83,10 @@ export class GluerServer {
   /**
    * Connects, and comes back by itself (GP-3). Resolves at the welcome; rejects only when trying again cannot help.
    * Nobody has to wait for it. The process lives until disconnect(); a drain that runs is cut short.
-   * Raises `invalid_arguments` for what is no private key.
+   * Raises `invalid_arguments` for what is no private key, and for a wrong or unknown option.
    */
-  connect(private_key: string, { url, password, name, drainOnSignal }: ConnectOptions = {}): Promise<Welcome> {
+  connect(private_key: string, options: ConnectOptions = {}): Promise<Welcome> {
+    const { url, password, name, drainOnSignal } = optionsOf('connect()', options, CONNECT);
     projectOf(private_key, BACKEND);
     if (url !== undefined) checkUrl(url);
     if (name !== undefined) checkName('server name', name);
@@ -101,7 +107,8 @@ export class GluerServer {
    * Then ends the connection and lets the process exit; own requests without an outcome reject with `connection_lost`.
    * With `{drain: false}` at once. Resolves when the connection has ended. Registrations stay for the next connect().
    */
-  async disconnect({ drain = true, timeout }: DisconnectOptions = {}): Promise<void> {
+  async disconnect(options: DisconnectOptions = {}): Promise<void> {
+    const { drain = true, timeout } = optionsOf('disconnect()', options, DISCONNECT);
     const longest = drainTime(timeout);
     if (drain && this.state === 'connected') {
       const started = (this.#drain ??= this.#startDrain(longest));
@@ -168,12 +175,13 @@ export class GluerServer {
    * options). Rejects with a GluerError. Beside the promise, `for await` over it gives what is reported before the answer.
    */
   call<T = any>(cmd: string, data: unknown = {}, timeout?: number | ServerCallOptions): Call<T> { // eslint-disable-line @typescript-eslint/no-explicit-any -- the function's own type, which only the program knows
-    return withProgress(timeout, (options: ServerCallOptions) => this.#call(cmd, data, options) as Promise<Reply<T>>);
+    const { to, ...options } = isRecord(timeout) ? timeout : { timeout };
+    return withProgress(options, (all) => this.#call(cmd, data, all, to) as Promise<Reply<T>>);
   }
 
   /** Sends data to a function, or (`to`) to a front end's handler; there is no answer. A refusal raises the `error` event. */
-  send(cmd: string, data: unknown = {}, { to }: SendOptions = {}): void {
-    this.#peer.send(cmd, data, targetFields(to));
+  send(cmd: string, data: unknown = {}, options: SendOptions = {}): void {
+    this.#peer.send(cmd, data, targetFields(optionsOf('send()', options, SEND).to));
   }
 
   /** Listens to one channel or several, across reconnects; the returned function ends it. */
@@ -200,9 +208,9 @@ export class GluerServer {
     return plugins.flatMap(({ plugin, handlers, options }) => handlers.map(([name, handler]) => this.#functions.add(plugin, name, handler, options[name])));
   }
 
-  async #call(cmd: string, data: unknown, options: ServerCallOptions): Promise<Reply> {
-    if (options.to && options.idempotencyKey !== undefined) throw mistake('A call to a front end takes no idempotencyKey: only functions are run once for a key.');
-    return this.#peer.call(cmd, data, options, targetFields(options.to));
+  async #call(cmd: string, data: unknown, options: CallOptions, to: unknown): Promise<Reply> {
+    if (to && options.idempotencyKey !== undefined) throw mistake('A call to a front end takes no idempotencyKey: only functions are run once for a key.');
+    return this.#peer.call(cmd, data, options, targetFields(to));
   }
 
   #perform(cmd: string, data: unknown, context: Context): unknown {

@@ -19,7 +19,8 @@ const MOST_FILES = 1_000;
 /** The plugins of the directory's `*_plugin.js` and `*_plugin.mjs` files, by name. Rejects with a sentence that names the file. */
 export async function readPlugins(directory: string | URL): Promise<PluginFile[]> {
   const folder = typeof directory === 'string' ? resolve(directory) : fileURLToPath(directory);
-  const names = (await readdir(folder)).filter((name) => PLUGIN_FILE.test(name)).sort();
+  const files = await readdir(folder).catch((thrown: unknown) => { throw mistake(`The folder ${folder} cannot be read: ${messageOf(thrown)}`); });
+  const names = files.filter((name) => PLUGIN_FILE.test(name)).sort();
   if (names.length === 0) throw mistake(`There is no *_plugin.js or *_plugin.mjs file in ${folder}.`);
   if (names.length > MOST_FILES) throw mistake(`There are more than ${String(MOST_FILES)} plugin files in ${folder}.`);
   const plugins: PluginFile[] = [];
