@@ -1,3 +1,5 @@
+import type { Signal } from './platform.ts';
+
 /** Who called, as the relay says; a caller cannot forge it (GP-18). Of a back end that calls, a front end is told `connection` and `peer`. */
 export interface Header {
   /** The caller's address across reconnects: a secret that only back ends are told (GP-5). */
@@ -17,7 +19,7 @@ export interface Header {
 export interface Context {
   readonly header: Header;
   /** Fires when nobody waits for the answer any more: cancelled, past its deadline, caller or connection gone (GP-14). */
-  readonly signal: AbortSignal;
+  readonly signal: Signal;
   /** Set it to name the reply, as in `context.outcome = 'users.created'`; the caller gets it beside the data. */
   outcome?: string;
   /** Reports to the caller before the answer; any number, in order. After the answer, and for a send, it does nothing. */

@@ -8,6 +8,7 @@ import { DEFAULT_FRAME_LIMIT, bytesOver, encode, type Frame } from './frames.ts'
 import type { Guard } from './events.ts';
 import type { Link } from './link.ts';
 import { optionsOf, type OptionTypes } from './options.ts';
+import type { Signal } from './platform.ts';
 import { now } from './timing.ts';
 
 /** A function's answer. */
@@ -22,7 +23,7 @@ export interface CallOptions {
   /** Deadline, ms; default 30 000, as the protocol's. */
   timeout?: number | undefined;
   /** Cancels the call: it rejects with `cancelled`, and the function's own signal fires (GP-14). */
-  signal?: AbortSignal | undefined;
+  signal?: Signal | undefined;
   /** Gets what the function reports before its answer, in order. */
   onProgress?: ((data: unknown) => unknown) | undefined;
   /**

@@ -1,5 +1,5 @@
 // The packages as a user gets them: packed, unpacked into a project of their own, and run there.
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -103,6 +103,26 @@ test('both packages can be required', async () => {
   `);
   await until('its end', () => program.code() !== undefined);
   expect(program.out()).toBe('true\n');
+});
+
+test.each([[['ES2022']], [['ES2022', 'DOM']]])('a TypeScript program with the lib %j compiles', (lib) => {
+  writeFileSync(join(project, 'program.ts'), `
+    import gluer from 'gluer-js';
+    import * as server from 'gluer-nodejs';
+    gluer.setup({ project: 'x' });
+    gluer.on('page:ask', (data, { signal }) => { signal.addEventListener('abort', () => undefined); return data as unknown; });
+    export const sum: Promise<number> = gluer.sendMsgSync<number>('a:b', {}, { timeout: 5 }).then(({ data }) => data);
+    server.register_plugin('a', 'b', async (data, { signal }) => (signal.aborted ? null : data as unknown));
+    void server.register_directory({ href: 'file:///plugins' });
+    void server.call('a:b', {}, { to: { session: 's' } });
+    // @ts-expect-error exactly one of them
+    void server.call('a:b', {}, { to: { session: 's', connection: 'c' } });
+    ${lib.includes('DOM') ? "server.register_plugin('a', 'c', (data, { signal }) => fetch('/x', { signal }));" : ''}
+  `);
+  const compilerOptions = { target: 'ES2022', lib, module: 'NodeNext', types: [], strict: true, exactOptionalPropertyTypes: true, skipLibCheck: false, noEmit: true };
+  writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['program.ts'] }));
+  const { stdout } = spawnSync(process.execPath, [join(SDKS, 'node_modules/typescript/bin/tsc'), '-p', project], { encoding: 'utf8' });
+  expect(stdout).toBe('');
 });
 
 test('the script build makes one global, gluer', () => {

@@ -2,8 +2,15 @@ import { newSession } from '../../core/src/session.ts';
 
 /** The part of a browser's window that keeps a tab's sessions; each may be missing. */
 export interface Tab {
-  readonly sessionStorage?: Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
-  readonly document?: Pick<Document, 'visibilityState' | 'addEventListener'>;
+  readonly sessionStorage?: {
+    getItem(key: string): string | null;
+    setItem(key: string, value: string): void;
+    removeItem(key: string): void;
+  };
+  readonly document?: {
+    readonly visibilityState: string;
+    addEventListener(type: string, listener: () => void): void;
+  };
   addEventListener?(type: string, listener: () => void): void;
 }
 

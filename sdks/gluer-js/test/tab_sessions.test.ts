@@ -23,7 +23,7 @@ class FakeTab {
       },
       document: {
         get visibilityState() { return state(); },
-        addEventListener: (type: string, listener: unknown) => page.addEventListener(type, listener as () => void),
+        addEventListener: (type, listener) => page.addEventListener(type, listener),
       },
       addEventListener: (type, listener) => page.addEventListener(type, listener),
     };

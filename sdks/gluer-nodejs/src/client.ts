@@ -15,6 +15,7 @@ import type { CallOptions, Reply } from '../../core/src/requests.ts';
 import { Roster } from '../../core/src/roster.ts';
 import { newSession } from '../../core/src/session.ts';
 import type { MessageHandler } from '../../core/src/subscriptions.ts';
+import type { UrlLike } from '../../core/src/platform.ts';
 import type { Timing } from '../../core/src/timing.ts';
 import { version } from '../package.json';
 import { readPlugins } from './directory.ts';
@@ -143,9 +144,9 @@ export class GluerServer {
    * Resolves to the registered names. Rejects, and registers nothing, when a file fails: the message names it. Ignoring the
    * promise is fine: a failure raises the `error` event too.
    */
-  register_directory(dir: string | URL): Promise<string[]> {
+  register_directory(dir: string | UrlLike): Promise<string[]> {
     const registered = this.#register(dir);
-    registered.catch((error: unknown) => { this.#peer.complain(error as GluerError, { directory: String(dir) }); });
+    registered.catch((error: unknown) => { this.#peer.complain(error as GluerError, { directory: typeof dir === 'string' ? dir : dir.href }); });
     return registered;
   }
 
@@ -203,7 +204,7 @@ export class GluerServer {
     this.#peer.events.remove(type, listener);
   }
 
-  async #register(dir: string | URL): Promise<string[]> {
+  async #register(dir: string | UrlLike): Promise<string[]> {
     const plugins = await readPlugins(dir);
     return plugins.flatMap(({ plugin, handlers, options }) => handlers.map(([name, handler]) => this.#functions.add(plugin, name, handler, options[name])));
   }

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { Handler } from '../../core/src/context.ts';
 import { messageOf, mistake } from '../../core/src/errors.ts';
+import type { UrlLike } from '../../core/src/platform.ts';
 import { checkOptionsByName, type OptionsByName } from './function_options.ts';
 import { checkPlugin } from './functions.ts';
 
@@ -17,8 +18,8 @@ const PLUGIN_FILE = /_plugin\.m?js$/;
 const MOST_FILES = 1_000;
 
 /** The plugins of the directory's `*_plugin.js` and `*_plugin.mjs` files, by name. Rejects with a sentence that names the file. */
-export async function readPlugins(directory: string | URL): Promise<PluginFile[]> {
-  const folder = typeof directory === 'string' ? resolve(directory) : fileURLToPath(directory);
+export async function readPlugins(directory: string | UrlLike): Promise<PluginFile[]> {
+  const folder = typeof directory === 'string' ? resolve(directory) : fileURLToPath(directory.href);
   const files = await readdir(folder).catch((thrown: unknown) => { throw mistake(`The folder ${folder} cannot be read: ${messageOf(thrown)}`); });
   const names = files.filter((name) => PLUGIN_FILE.test(name)).sort();
   if (names.length === 0) throw mistake(`There is no *_plugin.js or *_plugin.mjs file in ${folder}.`);
