@@ -84,7 +84,10 @@ class Tenant:
             raise Refused("rate_limited", "Too many connections of this project.", retry_after=1_000)
         session = self.sessions.get(connection.session, [])
         if len(session) >= self.limits.session_connections:
-            raise Refused("rate_limited", f"At most {self.limits.session_connections} connections share a session.")
+            raise Refused(
+                "rate_limited",
+                f"This session has {len(session)} connections, and no room for more: give each client its own session.",
+            )
         self.sessions[connection.session] = [*session, connection]
         self.connections[connection] = None
         self.by_id[connection.id] = connection

@@ -208,9 +208,13 @@ export class Peer {
     else if (!this.#troubled) this.#trouble(error);
   }
 
-  /** Says once per outage that the relay cannot be reached. */
-  #trouble({ message }: GluerError): void {
+  /** Says once per outage why there is no connection. */
+  #trouble({ code, message }: GluerError): void {
     this.#troubled = true;
+    if (code !== 'connection_lost') { // the relay said why, such as a session that is full
+      this.complain(new GluerError(code, `The relay does not take this connection now, trying again: ${message}`));
+      return;
+    }
     const hint = this.url === DEFAULT_URL ? ' (is your relay elsewhere? Set its URL, in Node by GLUER_URL)' : '';
     this.complain(new GluerError('relay_unavailable', `No connection to ${this.url}${hint}, trying again: ${message}`));
   }

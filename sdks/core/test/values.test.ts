@@ -4,7 +4,7 @@ import { errorFrom, GluerError, messageOf } from '../src/errors.ts';
 import { bytesOver, decode, encode, welcomeOf } from '../src/frames.ts';
 import { BACKEND, FRONTEND, projectOf } from '../src/keys.ts';
 import { checkChannel, checkName } from '../src/names.ts';
-import { checkSession, newSession } from '../src/session.ts';
+import { checkSession, isGuessable, newSession } from '../src/session.ts';
 import { PRIVATE_KEY, PUBLIC_KEY } from './fake_relay.ts';
 
 afterEach(() => vi.unstubAllEnvs());
@@ -51,6 +51,15 @@ test('a session id is 128 random bits', () => {
 
 test.each(['short', 'x'.repeat(129), '$gluer-0123456789', 5])('%j is no session id', (id) => {
   expect(() => checkSession(id)).toThrow(/16 to 128/);
+});
+
+test.each(['your-unique-session', 'your-unique-session-id', 'YOUR_UNIQUE_SESSION', 'your_session_id_here'])('the placeholder %s is no session id', (id) => {
+  expect(() => checkSession(id)).toThrow(/placeholder.*leave it out/);
+});
+
+test('short ids, and those of few characters, can be guessed', () => {
+  for (const id of ['a'.repeat(128), 'abcabcabcabcabcabc', 'session-of-a-shop', '0123456789012345']) expect(isGuessable(id), id).toBe(true);
+  for (const id of [newSession(), crypto.randomUUID(), 'V1StGXR8_Z5jdHi6B-myT']) expect(isGuessable(id), id).toBe(false);
 });
 
 test('names have 1 to 128 characters, none of them unseen or half a pair', () => {

@@ -12,7 +12,7 @@ import { optionsOf, type OptionTypes } from '../../core/src/options.ts';
 import { Peer } from '../../core/src/peer.ts';
 import { withProgress, type Call } from '../../core/src/progress.ts';
 import { callOptions, type CallOptions, type Reply } from '../../core/src/requests.ts';
-import { checkSession } from '../../core/src/session.ts';
+import { checkSession, isGuessable } from '../../core/src/session.ts';
 import type { MessageHandler } from '../../core/src/subscriptions.ts';
 import type { Timing } from '../../core/src/timing.ts';
 import { version } from '../package.json';
@@ -27,7 +27,7 @@ export interface SetupOptions {
   project?: string | undefined;
   /** The relay's URL (ws, wss, http or https). Default: `wss://ws.gluer.io`; in Node, GLUER_URL of the environment. */
   url?: string | undefined;
-  /** This client's secret address, 16 to 128 characters. Default: 128 random bits, kept over a reload of the tab. */
+  /** This client's secret address, 16 to 128 characters. Default: 128 random bits, kept over a reload of the tab; outside of a tab each client has its own. */
   sessionId?: string | undefined;
   /** The WebSocket class. Default: the global one; Node before version 22 has none. */
   WebSocket?: WebSocketConstructor | undefined;
@@ -70,7 +70,10 @@ export class GluerClient {
     const { url, project, sessionId, WebSocket } = optionsOf('setup()', options, SETUP);
     if (project !== undefined) projectOf(project, FRONTEND);
     if (url !== undefined) checkUrl(url);
-    if (sessionId !== undefined) this.#sessionId = checkSession(sessionId);
+    if (sessionId !== undefined) {
+      this.#sessionId = checkSession(sessionId);
+      if (isGuessable(sessionId)) console.warn('gluer: this sessionId can be guessed, and is as secret as a key: leave it out, or use crypto.randomUUID().');
+    }
     if (project !== undefined) this.#peer.settings.key = project;
     if (url !== undefined) this.#peer.settings.url = url;
     if (WebSocket !== undefined) this.#webSocket = WebSocket;

@@ -1,15 +1,15 @@
 import { GluerClient } from './client.ts';
-import { TabSessions, type Tab } from './tab_sessions.ts';
+import { sessionsIn, type Tab } from './tab_sessions.ts';
 
 export * from '../../core/src/index.ts';
 export type { GluerClient, SetupOptions } from './client.ts';
 
 const tab = globalThis as Tab;
-const sessions = new TabSessions(tab);
+const sessions = sessionsIn(tab);
 
 /** A further client beside `gluer`, for a second project or a connection of its own. */
 export function createClient(): GluerClient {
-  const client = new GluerClient(sessions);
+  const client = new GluerClient(sessions());
   tab.addEventListener?.('online', () => { client.hurry(); });
   return client;
 }

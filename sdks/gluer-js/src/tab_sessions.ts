@@ -67,6 +67,12 @@ export class TabSessions {
   }
 }
 
+/** Gives each client its sessions: those of the tab, which its clients share, or its own where there is no tab (at most 16 connections share a session, GP-5). */
+export function sessionsIn(tab: Tab): () => TabSessions {
+  const shared = new TabSessions(tab);
+  return () => (attempt(() => tab.document && tab.sessionStorage) ? shared : new TabSessions({}));
+}
+
 /** Storage may be switched off, full, or forbidden in a frame: then ids live as long as the page. */
 function attempt<T>(run: () => T): T | undefined {
   try {

@@ -75,9 +75,23 @@ test('the connection comes back with the same session', async ({ relay, client, 
   expect(events[2]![1]).toMatchObject({ reconnected: true });
 });
 
-test("setup's sessionId wins", async ({ client, connected }) => {
+test("setup's sessionId wins, and one that can be guessed brings a warning", async ({ client, connected }) => {
+  const warned = vi.spyOn(console, 'warn').mockReturnValue();
+  client.setup({ sessionId: '5f0c1d9e-7a3b-4c2d-8e6f-1a2b3c4d5e6f' });
+  expect(warned).not.toHaveBeenCalled();
   client.setup({ sessionId: 'my-own-session-id' });
+  expect(warned).toHaveBeenCalledExactlyOnceWith(expect.stringMatching(/guessed.*crypto.randomUUID/));
+  expect(() => client.setup({ sessionId: 'your-unique-session' })).toThrow(/placeholder/);
   expect((await connected()).hello['session']).toBe('my-own-session-id');
+});
+
+test('a session that is full is told by its name, once, and tried again', async ({ relay, client, events }) => {
+  const standing = client.connect();
+  for (let n = 0; n < 2; n++) (await relay.meets()).bye(4429, { code: 'rate_limited', message: 'This session is full.' });
+  await relay.welcomes();
+  await standing;
+  expect(events.map(([type]) => type)).toEqual(['error', 'connection']);
+  expect(events[0]![1]).toMatchObject({ code: 'rate_limited', message: 'The relay does not take this connection now, trying again: This session is full.' });
 });
 
 test('ping is answered by pong', async ({ connected }) => {

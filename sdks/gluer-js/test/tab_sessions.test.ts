@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { TabSessions, type Tab } from '../src/tab_sessions.ts';
+import { sessionsIn, TabSessions, type Tab } from '../src/tab_sessions.ts';
 
 /** A browser's tab: its storage outlives its pages, and is copied into tabs made from it. */
 class FakeTab {
@@ -76,6 +76,18 @@ test('each project has its own session, and clients of one page share it', () =>
   const sessions = new TabSessions(new FakeTab().page);
   expect(sessions.of('p')).toBe(sessions.of('p'));
   expect(sessions.of('p')).not.toBe(sessions.of('q'));
+});
+
+test('clients of one tab share its session, others have their own', () => {
+  const inTab = sessionsIn(new FakeTab().page);
+  expect(inTab().of('p')).toBe(inTab().of('p'));
+  const forbidden: Tab = { document: new FakeTab().page.document!, get sessionStorage(): never { throw new DOMException('denied', 'SecurityError'); } };
+  const process = { sessionStorage: new FakeTab().page.sessionStorage! }; // Node 25 has one for all its clients
+  for (const elsewhere of [{}, forbidden, process]) {
+    const sessions = sessionsIn(elsewhere);
+    const ids = Array.from({ length: 17 }, () => sessions().of('p'));
+    expect(new Set(ids).size).toBe(17);
+  }
 });
 
 test('where storage is forbidden or missing, a session lives as long as the page', () => {
