@@ -1,12 +1,18 @@
 // A server's part, by gluer-nodejs: the functions of a shop, which tell what they run.
+const { EventEmitter } = require('node:events');
 const { setTimeout: pass } = require('node:timers/promises');
 const { listen, obey, sdk, tell } = require('./talk.cjs');
 const gluer = sdk('gluer-nodejs').createClient();
 
-const functions = {
+const circle = { password: 'secret' };
+circle.self = circle;
+const answers = { circle, map: new Map(), large: 'x'.repeat(2_000_000) };
+
+const functions = Object.assign(new EventEmitter(), {
   add: ({ a, b }) => ({ result: a + b }),
   refuse: (data) => { throw Object.assign(new Error('Sold out.'), { code: 'rejected', data }); },
   who: (_, { header }) => header,
+  answer: ({ kind }) => answers[kind],
   report: ({ parts }, context) => {
     for (let part = 0; part < parts; part++) context.progress(part);
     context.outcome = 'report.made';
@@ -18,7 +24,7 @@ const functions = {
     tell(signal.aborted ? 'stopped' : 'finished', { number });
     return number;
   },
-};
+});
 
 listen(gluer);
 obey({

@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from tests.cluster.end_to_end.door import Project
 
 SESSION = "session-of-a-page"
@@ -46,6 +48,31 @@ async def test_an_error_has_its_code_and_its_data(alice: Project) -> None:
     await alice.back_end()
     error = await (await alice.front_end()).error("shop:refuse", {"left": 0})
     assert (error.code, error.message, error.data, error.retryable) == ("rejected", "Sold out.", {"left": 0}, False)
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "reason"),
+    [("circle", "app_error", "circular"), ("map", "app_error", "Map"), ("large", "payload_too_large", "bytes")],
+)
+async def test_an_answer_that_cannot_be_sent_is_explained_to_its_server_only(
+    alice: Project, kind: str, code: str, reason: str
+) -> None:
+    server = await alice.back_end()
+    page = await alice.front_end()
+    error = await page.error("shop:answer", {"kind": kind})
+    assert (error.code, error.message) == (code, "The function failed: why is told where it runs.")
+    [told] = await server.told("error", about="shop:answer")
+    assert (told["code"], reason in told["message"]) == (code, True)
+    assert (await page.call("shop:add", ADD))["data"] == {"result": 8}
+
+
+async def test_what_an_object_has_inherited_from_node_is_no_function(alice: Project) -> None:
+    await alice.back_end()
+    [server] = await alice.front_door.servers()
+    assert "shop:add" in server["functions"]
+    assert "shop:removeAllListeners" not in server["functions"]
+    error = await (await alice.front_end()).error("shop:removeAllListeners", {})
+    assert error.code in ("no_such_function", "no_server_online")  # the latter from a relay that has just begun (GP-16)
 
 
 async def test_progress_comes_in_order_before_the_named_result(alice: Project) -> None:
