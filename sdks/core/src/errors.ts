@@ -30,18 +30,16 @@ export class GluerError extends Error {
   }
 }
 
-const mistakes = new WeakSet();
+const MISTAKE = Symbol.for('gluer.mistake'); // the same in all copies of the SDKs that a process has loaded
 
 /** A mistake in the program that uses the SDK: the sentence says what to do. */
 export function mistake(message: string, code = 'invalid_arguments'): GluerError {
-  const error = new GluerError(code, message);
-  mistakes.add(error);
-  return error;
+  return Object.defineProperty(new GluerError(code, message), MISTAKE, { value: true });
 }
 
 /** Whether mistake() made it: then it concerns this program, and nobody who calls it. */
 export function isMistake(thrown: unknown): thrown is GluerError {
-  return mistakes.has(thrown as object);
+  return thrown instanceof Error && MISTAKE in thrown;
 }
 
 /** The error that an `error` frame or a problem+json body describes; what is missing or of a wrong type gets its default. */

@@ -146,6 +146,13 @@ test("a function's own mistake with the SDK is no fault of its caller", async ({
   expect(events.find(([type, { about }]) => type === 'error' && about === 'a:b')).toMatchObject(['error', { message: expect.stringMatching(/circular/) }]);
 });
 
+test('nor is a mistake with another copy of an SDK', async ({ server, connected, called }) => {
+  server.addEventListener('error', () => undefined);
+  const { createClient } = (await import(new URL('../../gluer-js/dist/index.js', import.meta.url).href)) as { createClient: () => { setup(options: unknown): void } };
+  server.register_plugin('a', 'b', () => { createClient().setup(circle); });
+  expect(await called(await connected(), 'a:b')).toMatchObject({ code: 'app_error', message: HIDDEN });
+});
+
 test.for([['a circle', circle, 'app_error'], ['too much', 'x'.repeat(2_000_000), 'payload_too_large']] as const)(
   'the data of an error that is %s stays here, and its author is told', async ([, data, code], { server, connected, called, events }) => {
     server.register_plugin('a', 'b', () => { throw Object.assign(new Error('Not you.'), { code: 'rejected', data }); });
