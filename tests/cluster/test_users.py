@@ -34,11 +34,14 @@ NOBODY_MAY += [
     "PUBLISH other x",
 ]
 RELAY_MAY_NOT = [
-    "LPUSH celery x",
     "BRPOP celery 1",
+    "LRANGE celery 0 -1",
     "GET celery",
+    "DEL celery",
     "SET another:1:key x",
-    "SMEMBERS _kombu.binding.celery",
+    "LPUSH gluer-json:1:key x",
+    "LPUSH unacked x",
+    "SREM _kombu.binding.celery x",
 ]
 WORKER_MAY_NOT = [
     "GET gluer-json:1:key",
