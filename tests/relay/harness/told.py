@@ -1,5 +1,6 @@
 """What a peer is told when it does something wrong."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -53,14 +54,13 @@ def refused(number: int, /, **bye: Any) -> Told:
     return check
 
 
-def sometimes(code: str) -> Told:
-    """At least once `error` with this code, among other outcomes; the connection goes on."""
+def sometimes(code: str, among: int) -> Told:
+    """Of so many outcomes one or more are `error` with this code; the connection goes on, once the rate lets it."""
 
     async def check(peer: Peer) -> None:
-        await peer.send("ping")
-        codes = []
-        while (frame := await peer.receive())["type"] != "pong":
-            codes.append(frame["code"])
-        assert code in codes
+        outcomes = [await peer.receive() for _ in range(among)]
+        refused = [outcome for outcome in outcomes if outcome["code"] == code]
+        await asyncio.sleep(refused[-1]["retry_after"] / 1_000)
+        await peer.assert_silent()
 
     return check
