@@ -47,12 +47,17 @@ class User(AbstractBaseUser, PermissionsMixin):
     def get_full_name(self) -> str:
         return self.name
 
+    def set_unusable_password(self) -> None:
+        """End the password; `save` takes it for a new one."""
+        super().set_unusable_password()
+        self._password: str | None = ""
+
     @transaction.atomic
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Save; a new user gets a personal workspace, and a new password ends all access tokens, whichever way."""
         new = self._state.adding
         # What `set_password` was given; a mere rehash of the same password leaves None.
-        new_password = self._password is not None  # type: ignore[attr-defined]
+        new_password = self._password is not None
         self.email = self.email.lower()
         super().save(*args, **kwargs)
         if new:

@@ -5,6 +5,7 @@ from datetime import timedelta
 from importlib import import_module
 
 import pytest
+from allauth.account.models import EmailAddress
 from django.apps import apps
 from django.contrib.auth.hashers import make_password
 from django.core.exceptions import ValidationError
@@ -17,6 +18,7 @@ from pytest_django import Settings
 from accounts.models import LONGEST_TOKEN_LIFE, AccessToken, Scope, User
 from projects.models import Change, Project
 from tests.conftest import PASSWORD
+from tests.pages.test_signup import link_in
 from tests.pages.walk import every_path
 
 NEW = "a whole new secret"
@@ -108,6 +110,27 @@ def test_a_password_by_an_operator_ends_them(alice: User, client: Client, monkey
     hers = client_with(alice)
     monkeypatch.setattr("getpass.getpass", lambda prompt: "another whole new secret")
     call_command("changepassword", alice.email, verbosity=0)
+    assert not works(hers)
+
+
+def test_an_operator_who_ends_a_password_ends_them(alice: User, client: Client) -> None:
+    hers = client_with(alice)
+    client.force_login(User.objects.create_superuser("root@example.org", PASSWORD, name="Root"))
+    client.post(f"/admin/accounts/user/{alice.pk}/password/", {"usable_password": "false", "unset-password": "1"})
+    alice.refresh_from_db()
+    assert not alice.has_usable_password()
+    assert not works(hers)
+
+
+def test_a_first_confirmation_in_another_browser_ends_them(
+    alice: User, client: Client, mailoutbox: list[EmailMessage]
+) -> None:
+    """Whoever chose the password may have made tokens with it, before addresses had to be confirmed."""
+    hers = client_with(alice)
+    EmailAddress.objects.filter(user=alice).update(verified=False)
+    client.post("/accounts/login/", {"login": alice.email, "password": PASSWORD})
+    assert works(hers)
+    Client().post(link_in(mailoutbox[0]))
     assert not works(hers)
 
 
