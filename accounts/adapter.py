@@ -1,6 +1,5 @@
 """What Gluer changes in allauth."""
 
-import re
 from ipaddress import IPv6Address, ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,7 +13,6 @@ from allauth.core.internal import ratelimit
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.core.exceptions import ValidationError
 from django.core.mail import EmailMessage
 from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse
@@ -23,7 +21,7 @@ from django.urls import reverse
 from accounts import devices
 from accounts.mails import Queue
 from accounts.models import User
-from accounts.names import UNSEEN
+from accounts.names import validate_address
 
 APP = "allauth.account"  # whose ACCOUNT_RATE_LIMITS are counted
 
@@ -38,9 +36,8 @@ class AccountAdapter(DefaultAccountAdapter):
         return super().save_user(request, user, form, commit)
 
     def clean_email(self, email: str) -> str:
-        """Refuse what Django's validator lets pass: controls in quotes, and a domain that shows as another one."""
-        if re.search(UNSEEN, email):
-            raise ValidationError("An e-mail address has no control or invisible characters.")
+        """Refuse addresses that cannot be told from others, or that no mail can be sent to."""
+        validate_address(email)
         return super().clean_email(email)
 
     def get_client_ip(self, request: HttpRequest) -> str:

@@ -15,6 +15,7 @@ from rest_framework.views import APIView
 
 from accounts.invitations import invite, send_again
 from accounts.models import Invitation, Membership, Role, Workspace
+from accounts.names import validate_address
 from accounts.permissions import MANAGERS, get_invitation, get_membership, invitations_of, workspaces_of
 from accounts.rest import signed_in
 
@@ -37,7 +38,7 @@ class WorkspaceList(generics.ListAPIView[Workspace]):
 
 
 class InvitationSerializer(serializers.ModelSerializer[Invitation]):
-    email = serializers.EmailField(max_length=254)
+    email = serializers.EmailField(max_length=254, validators=[validate_address])
     role = serializers.ChoiceField(choices=Role.choices, default=Role.MEMBER, help_text="At most your own role.")
     inviter = serializers.CharField(source="inviter.name", read_only=True)
 

@@ -13,3 +13,8 @@ validate_name = RegexValidator(
     "A name is one line, without control characters and without any that are invisible or turn the direction of text.",
     inverse_match=True,
 )
+
+# Django's validator lets pass controls in quotes, and a domain that shows as another one.
+validate_address = RegexValidator(
+    UNSEEN, "An e-mail address has no control or invisible characters.", inverse_match=True
+)

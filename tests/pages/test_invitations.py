@@ -245,6 +245,15 @@ def test_nobody_is_invited_twice_or_as_a_member(page: Client, workspace: Workspa
     assert Invitation.objects.get().role == "member"
 
 
+@pytest.mark.parametrize("email", ["dora@ex\u202eample.org", '"do\x1bra"@example.org'], ids=ascii)
+def test_nobody_is_invited_at_an_address_that_nobody_can_read(page: Client, workspace: Workspace, email: str) -> None:
+    assert "no control or invisible characters" in send(page, workspace, email)
+    api = f"/api/v1/workspaces/{workspace.pk}/invitations"
+    answer = page.post(api, {"email": email}, content_type="application/json")
+    assert "no control or invisible characters" in answer.json()["errors"]["email"][0]
+    assert not Invitation.objects.exists()
+
+
 def test_one_person_sends_only_so_many(page: Client, workspace: Workspace, settings: Settings) -> None:
     settings.ACCOUNT_RATE_LIMITS = {**settings.ACCOUNT_RATE_LIMITS, "invite": "2/h/user"}
     send(page, workspace, "1@example.org")
