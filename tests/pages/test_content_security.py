@@ -10,7 +10,7 @@ from django.test import Client
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
-from accounts.models import User, Workspace
+from accounts.models import Invitation, Role, User, Workspace
 from projects.models import Project
 from tests.conftest import PASSWORD
 from tests.pages.browser import Browser, browser
@@ -25,8 +25,8 @@ document.addEventListener('securitypolicyviolation', (event) => violations.push(
 
 
 @pytest.fixture
-def ids(alice: User, bob: User, project: Project) -> dict[str, object]:
-    """Alice may do anything; all names are HTML."""
+def ids(alice: User, bob: User, charlie: User, project: Project) -> dict[str, object]:
+    """Alice may do anything, and is invited by Charlie; all names are HTML."""
     User.objects.update(name=NAME)
     User.objects.filter(pk=alice.pk).update(is_staff=True, is_superuser=True)
     Workspace.objects.update(name=NAME)
@@ -34,7 +34,9 @@ def ids(alice: User, bob: User, project: Project) -> dict[str, object]:
     key = project.keys.get(kind="private")
     member = project.workspace.memberships.get(user=bob)
     ids = {"project_id": project.id, "workspace_id": project.workspace_id}
-    return {**ids, "key_id": key.pk, "membership_id": member.pk}
+    invitation = Invitation.make(charlie.memberships.get(), alice.email, Role.MEMBER)
+    own = {"invitation_id": invitation.pk, "text": invitation.renew()}
+    return {**ids, **own, "key_id": key.pk, "membership_id": member.pk}
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from django.core.mail import EmailMessage
 from django.test import Client
 from django.utils import timezone
 
-from accounts.models import AccessToken, User, Workspace
+from accounts.models import AccessToken, Invitation, Role, User, Workspace
 from billing.models import Plan, UsageBatch, UsageSpike, WorkspacePlan
 from billing.months import month_of
 from billing.notices import try_to_tell
@@ -47,7 +47,12 @@ def hostile(alice: User, bob: User, project: Project, tenant: Tenant) -> Iterato
     Project.objects.update(allowed_origins=[NAME])
     member = project.workspace.memberships.get(user=bob)
     key = project.keys.get(kind="private")
+    invitation = Invitation.make(alice.memberships.get(), "dora@example.org", Role.MEMBER)
+    text = invitation.renew()
+    Invitation.objects.update(email=ADDRESS)  # it is Bob's, who may look at it
     yield {
+        "invitation_id": invitation.pk,
+        "text": text,
         "project_id": project.id,
         "workspace_id": project.workspace_id,
         "membership_id": member.pk,
@@ -59,8 +64,9 @@ def hostile(alice: User, bob: User, project: Project, tenant: Tenant) -> Iterato
 
 def test_no_page_lets_a_name_be_html(hostile: dict[str, object], alice: User, bob: User, client: Client) -> None:
     seen = 0
-    for person in (alice, bob):
-        client.force_login(person)
+    for person in (None, alice, bob):
+        if person:
+            client.force_login(person)
         for path in every_path(**hostile):
             answer = client.get(path, follow=True)
             assert answer.status_code < 500, path
@@ -97,10 +103,11 @@ def test_mails_are_text_and_their_subjects_one_line(
     client.post("/accounts/email/", {"action_add": "", "email": "alice@new.example"})
     workspace = alice.workspaces.first()
     assert workspace
+    client.post(f"/ctx/workspaces/{workspace.pk}/invitations", {"email": "eve@example.org", "role": "member"})
     now, quota = timezone.now(), workspace_usage(workspace.pk, timezone.now())
     try_to_tell(workspace.pk, quota, month_of(now), 80)
     tell(workspace, now, Counter({str(hostile["project_id"]): 5}), quota)
-    assert len(mailoutbox) == 7
+    assert len(mailoutbox) == 8
     for mail in mailoutbox:
         assert (mail.content_subtype, mail.attachments) == ("plain", [])
         assert not getattr(mail, "alternatives", [])

@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.contrib.auth.models import Permission
 from django.test import Client
 
-from accounts.models import User
+from accounts.models import Invitation, Role, User
 from projects.models import Project
 from tests.conftest import PASSWORD, person
 from tests.pages.walk import admin_paths
@@ -51,6 +51,7 @@ def actions() -> Iterator[tuple[str, dict[str, object]]]:
 def test_who_may_look_changes_nothing(root: User, project: Project, client: Client) -> None:
     names = Permission.objects.filter(codename__startswith="view_").values_list("codename", flat=True)
     operator(client, *set(names))
+    Invitation.make(project.workspace.memberships.get(), "dora@example.org", Role.MEMBER)
     before = everything()
     for path in admin_paths():
         assert client.get(f"/{path}").status_code in (200, 302, 403, 405), path
