@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+from gluer_site.content_security import protect
 from gluer_site.unavailable import unavailable
 
 AT_ONCE = 16  # requests that have a thread
@@ -67,7 +68,7 @@ class PageThreads:
 
 def refusal(path: str) -> list[dict[str, Any]]:
     """503 as ASGI messages."""
-    response = unavailable(path)
+    response = protect(unavailable(path))
     headers = [(name.lower().encode(), value.encode()) for name, value in response.items()]
     start = {"type": "http.response.start", "status": response.status_code, "headers": headers}
     return [start, {"type": "http.response.body", "body": response.content}]

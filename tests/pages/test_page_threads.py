@@ -53,6 +53,7 @@ async def test_requests_share_the_threads_and_those_too_many_are_refused() -> No
         headers = dict(refusal["headers"])
         assert (refusal["status"], headers[b"retry-after"]) == (503, b"5")
         assert headers[b"content-type"].startswith(kind)
+        assert b"default-src 'none'" in headers[b"content-security-policy"]
     site.go_on.set()
     assert {answer["status"] for answer in await asyncio.gather(*asked)} == {200}
     assert site.most == AT_ONCE
