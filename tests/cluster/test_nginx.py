@@ -152,6 +152,7 @@ async def test_a_frame_of_1_mib_goes_through(alice: ClusterShop) -> None:
 
 
 async def test_a_body_above_the_relay_s_limit_is_refused_by_the_relay(alice: ClusterShop) -> None:
+    await alice.calculator()
     refused = await alice.post("/v1/call/calculator:add", content=b'"' + b"x" * 1_048_577 + b'"')
     assert (refused.status_code, refused.json()["data"]) == (413, {"limit": 1_048_576})
 
