@@ -39,8 +39,8 @@ def serve(listening: socket.socket, *, drains: bool) -> None:
     config = uvicorn.Config(
         application,
         loop="uvloop",
-        http=http_protocol(settings.LIMITS, proxies, most_connections()),
-        ws=websocket_protocol(relay, proxies),
+        http=http_protocol(settings.LIMITS, proxies, most_connections(), relay.is_barred),
+        ws=websocket_protocol(settings.LIMITS),
         ws_max_size=2 * settings.LIMITS.frame,  # what lies between is read and refused by name (GP-30)
         ws_ping_interval=None,  # the relay pings in its own protocol (GP-3)
         ws_per_message_deflate=False,  # costs more memory and time than it saves on small frames

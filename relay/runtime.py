@@ -99,6 +99,10 @@ class Relay:
         self.spawn(self.every(0, self.write))
         self.spawn(self.every(TIDY_EVERY, self.tidy))
 
+    def is_barred(self, source: str, origin: str | None) -> bool:
+        """Whether pages of this origin, or programs (None), may open no WebSocket from this address now (GP-53)."""
+        return self.hub.is_barred(source, origin, time.monotonic())
+
     async def drain(self, hurried: asyncio.Event) -> None:
         """Let the peers move to other processes (GP-6); at most 20 s, and no longer than until `hurried`."""
         farewell = Farewell(self.hub, time.monotonic())

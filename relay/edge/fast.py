@@ -38,7 +38,6 @@ class FastWebSocketProtocol(asyncio.Protocol):
 
     limits: Limits
     gather: Callable[[], Gather]
-    is_barred: Callable[[str, list[tuple[bytes, bytes]]], bool]
 
     def __init__(
         self,
@@ -85,10 +84,6 @@ class FastWebSocketProtocol(asyncio.Protocol):
             self.refuse(400, b"This is no HTTP request.")
 
     def _requested(self) -> None:
-        address = get_remote_addr(self.transport)
-        if self.is_barred(address[0] if address else "", self.request.headers):
-            self.refuse(429, b"Too many frames came from this address.", b"retry-after: 5\r\n")
-            return
         refused = self.request.refusal()
         if refused is not None:
             self.refuse(*refused)
@@ -302,23 +297,12 @@ class UpgradeRequest:
         return None if good else (400, b"Sec-WebSocket-Key must be 16 bytes in base64.")
 
 
-def nobody(ip: str, headers: list[tuple[bytes, bytes]]) -> bool:
-    """Whether an address is barred, where none ever is."""
-    return False
-
-
-def fast_protocol(
-    limits: Limits, is_barred: Callable[[str, list[tuple[bytes, bytes]]], bool] = nobody
-) -> type[FastWebSocketProtocol]:
-    """The class for uvicorn's `ws=`; all its sockets share one Gather per event loop.
-
-    `is_barred` is asked with the address and the headers of each upgrade, before anything is made for it.
-    """
+def fast_protocol(limits: Limits) -> type[FastWebSocketProtocol]:
+    """The class for uvicorn's `ws=`; all its sockets share one Gather per event loop."""
     gathers: dict[asyncio.AbstractEventLoop, Gather] = {}
 
     def gather() -> Gather:
         loop = asyncio.get_running_loop()
         return gathers.setdefault(loop, Gather(loop))
 
-    own = {"limits": limits, "gather": staticmethod(gather), "is_barred": staticmethod(is_barred)}
-    return type("FastWebSocketProtocol", (FastWebSocketProtocol,), own)
+    return type("FastWebSocketProtocol", (FastWebSocketProtocol,), {"limits": limits, "gather": staticmethod(gather)})

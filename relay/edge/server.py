@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import socket
-import time
 from types import FrameType
 from typing import Any
 
@@ -11,8 +10,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from relay.edge.address import TrustedProxies, source_of
-from relay.edge.headers import header
+from relay.core.limits import Limits
 from relay.edge.outbox import ABORT_AFTER
 from relay.runtime import Relay, passes
 
@@ -104,17 +102,11 @@ def unread(connection: Any) -> int:
     return unread
 
 
-def websocket_protocol(relay: Relay, proxies: TrustedProxies) -> type[asyncio.Protocol]:
+def websocket_protocol(limits: Limits) -> type[asyncio.Protocol]:
     """The fast edge; without a picows that fits, uvicorn's own, where a call costs several times as much."""
     try:
         from relay.edge.fast import fast_protocol
     except ImportError as error:
         log.warning("The fast edge is not available, calls will cost more: %s", error)
         return Socket
-    hub = relay.hub
-
-    def is_barred(ip: str, headers: list[tuple[bytes, bytes]]) -> bool:
-        scope = {"client": (ip,), "headers": headers}
-        return hub.is_barred(source_of(proxies.client(scope)), header(scope, b"origin"), time.monotonic())
-
-    return fast_protocol(hub.limits, is_barred)
+    return fast_protocol(limits)

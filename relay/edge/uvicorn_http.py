@@ -8,6 +8,7 @@ Rule 3  A refused client is heard out for LINGER seconds, so that the refusal re
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
@@ -15,6 +16,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from relay.core.limits import Limits
 from relay.edge.address import TrustedProxies, source_of
+from relay.edge.headers import header
 
 HEAD = 32_768  # bytes of a request's line, headers and trailers
 HEAD_WITHIN = 10.0  # s
@@ -35,6 +37,7 @@ class BoundedHttp(HttpToolsProtocol):
     proxies: TrustedProxies
     most: int
     from_address: Counter[str]
+    is_barred: Callable[[str, str | None], bool]
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -73,6 +76,10 @@ class BoundedHttp(HttpToolsProtocol):
             self.address = ""
 
     def handle_websocket_upgrade(self) -> None:
+        asked = {"client": self.client, "headers": self.headers}
+        if self.is_barred(source_of(self.proxies.client(asked)), header(asked, b"origin")):
+            self._refuse(429, "Too many frames came from this address.", "retry-after: 5\r\n", linger=0)
+            return
         self._leave()  # from now on the hub counts it
         self.deaf = True
         super().handle_websocket_upgrade()
@@ -174,7 +181,17 @@ def is_heard(cycle: RequestResponseCycle) -> bool:
     return cycle.response_started and whole
 
 
-def http_protocol(limits: Limits, proxies: TrustedProxies, most: int) -> type[BoundedHttp]:
-    """The class for uvicorn's `http=`. `most`: open connections of this process, WebSockets included."""
+def http_protocol(
+    limits: Limits,
+    proxies: TrustedProxies,
+    most: int,
+    is_barred: Callable[[str, str | None], bool] = lambda source, origin: False,
+) -> type[BoundedHttp]:
+    """The class for uvicorn's `http=`.
+
+    `most`: open connections of this process, WebSockets included; `is_barred`: whether pages of an origin, or programs
+    (None), may open no WebSocket from an address (address.source_of) now.
+    """
     own: dict[str, Any] = {"limits": limits, "proxies": proxies, "most": most, "from_address": Counter()}
+    own["is_barred"] = staticmethod(is_barred)
     return type("BoundedHttp", (BoundedHttp,), own)

@@ -12,9 +12,7 @@ import pytest
 
 from relay.core.limits import Limits
 from relay.edge import picows_link, server
-from relay.edge.address import TrustedProxies
 from relay.edge.fast import FastWebSocketProtocol
-from relay.runtime import Relay
 from tests.relay.harness.home import BASE
 
 MOVED = (
@@ -59,11 +57,8 @@ def test_picows_is_the_pinned_one() -> None:
         assert pinned == [version("picows")], moved(f"is not what {name} pins, {pinned}")
 
 
-RELAY = Relay(Limits(), settling=0.0)  # never started
-
-
 def test_the_edge_is_fast_where_picows_is() -> None:
-    assert issubclass(server.websocket_protocol(RELAY, TrustedProxies([])), FastWebSocketProtocol)
+    assert issubclass(server.websocket_protocol(Limits()), FastWebSocketProtocol)
 
 
 @pytest.mark.interpreted  # machine code is not imported twice
@@ -75,7 +70,7 @@ def test_without_picows_uvicorn_serves_with_a_warning(
     for name in ("relay.edge.fast", "relay.edge.direct", "relay.edge.picows_link"):
         monkeypatch.delitem(sys.modules, name)
     with caplog.at_level(logging.WARNING):
-        assert server.websocket_protocol(RELAY, TrustedProxies([])) is server.Socket
+        assert server.websocket_protocol(Limits()) is server.Socket
     (said,) = [record.getMessage() for record in caplog.records if record.name == "relay.edge.server"]
     assert said.startswith("The fast edge is not available, calls will cost more: ")
     assert missing in said
