@@ -35,8 +35,13 @@ def programs(
         program.process.wait(10)
 
 
-async def test_a_rolling_restart_of_all_relays_fails_no_call(cluster: Cluster, programs: Programs) -> None:
-    servers, callers = [programs("server"), programs("server")], programs("callers")
+async def test_a_rolling_restart_of_all_relays_fails_no_call(
+    cluster: Cluster, alice: ClusterShop, programs: Programs
+) -> None:
+    servers = [programs("server"), programs("server")]
+    for relay in cluster.relays:
+        await alice.at(relay).sees_functions("once:add", seconds=20)
+    callers = programs("callers")
     await until(lambda: len(callers.count("result")) > 100, "calls before")
     for relay in cluster.relays:
         await asyncio.to_thread(relay.restart)
