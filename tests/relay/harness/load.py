@@ -54,8 +54,9 @@ class Load:
         return sum(found == code and when < before for notes in self.outcomes.values() for found, when in notes)
 
     def when(self, number: int) -> float:
-        """When the `number`th call ended."""
-        return sorted(when for notes in self.outcomes.values() for _, when in notes)[number - 1]
+        """When the `number`th call ended, or the last whose end was heard: a relay may be killed before it tells."""
+        ends = sorted(when for notes in self.outcomes.values() for _, when in notes)
+        return ends[min(number, len(ends)) - 1]
 
     def longest(self, code: str = "result") -> float:
         """Seconds of the slowest call that ended so."""
