@@ -62,8 +62,9 @@ def without_path(logger: Any, method: str, event: EventDict) -> EventDict:
 
 
 def short_refusals(logger: Any, method: str, event: EventDict) -> EventDict:
-    """What Django refuses as suspicious, a wrong Host above all, is a stranger's doing: one short line of it."""
-    if event["logger"].startswith("django.security."):
+    """A refused request is its sender's doing, a wrong Host (`django.security`) above all: one line, no traceback."""
+    refused = getattr(event["_record"], "status_code", 500) < 500
+    if refused or event["logger"].startswith("django.security."):
         event.pop("exc_info", None)
         event["event"] = event["event"][:LONGEST_REFUSAL]
     return event

@@ -93,6 +93,15 @@ def test_a_request_for_another_host_makes_one_short_line(relay: RelayServer, pat
         assert len(json.dumps(line)) < 500
 
 
+def test_a_request_that_is_refused_makes_one_line_without_a_traceback(relay: RelayServer) -> None:
+    given = {"X-Request-ID": "broken-form", "Cookie": f"csrftoken={'a' * 32}", "Content-Type": "multipart/form-data"}
+    answer = httpx.post(f"{relay.http}/accounts/login/", content=b"x", headers=given, trust_env=False)
+    assert answer.status_code == 400
+    [line] = [line for line in lines(relay, request_id="broken-form") if line["logger"] != "gluer.access"]
+    assert line["event"].startswith("Bad request")
+    assert "exception" not in line
+
+
 @pytest.mark.parametrize("kind", ["uvicorn", "plain"])
 async def test_no_name_no_payload_and_no_key_is_in_the_log(home: Home, office: Office, kind: str) -> None:
     with running(logging_relay(home, kind), office) as server:  # which looks for the keys
