@@ -27,6 +27,11 @@ APP = "allauth.account"  # whose ACCOUNT_RATE_LIMITS are counted
 
 
 class AccountAdapter(DefaultAccountAdapter):
+    error_messages = DefaultAccountAdapter.error_messages | {
+        "too_many_login_attempts": "Too many failed login attempts. Wait five minutes and try again; if that does not "
+        "help, choose a new password by mail, or come back tomorrow."
+    }
+
     def save_user(
         self, request: HttpRequest, user: AbstractBaseUser, form: BaseForm, commit: bool = True
     ) -> AbstractBaseUser:

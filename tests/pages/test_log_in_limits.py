@@ -43,7 +43,7 @@ def device(alice: User) -> Client:
 
 
 def test_guesses_from_elsewhere_lock_nobody_out(alice: User) -> None:
-    assert "Too many failed login attempts" in guess(at(ELSEWHERE), alice, 6)
+    assert "Too many failed login attempts. Wait five minutes" in guess(at(ELSEWHERE), alice, 6)
     assert log_in(at(HERE), alice)
 
 
