@@ -56,10 +56,10 @@ class InvitationForm(RoleForm):
 class TokenForm(forms.Form):
     name = forms.CharField(max_length=LONGEST_NAME, validators=[validate_name], help_text="Where you will use it.")
     scope = forms.ChoiceField(
-        label="May",
+        label="Scope",
         choices=Scope.choices,
         initial=Scope.READ,
-        help_text="One that may only read changes nothing and sees no private key or password.",
+        help_text="A token that may only read changes nothing and sees no private key or password.",
     )
     days = forms.TypedChoiceField(
         label="Valid for",
