@@ -50,7 +50,7 @@ class Project(AnnouncedModel):
         "requests a second of one session",
         default=50,
         validators=RATE_BOUNDS,
-        help_text="Calls and sends of one visitor with the public key; twice as many at once. Back ends have no limit.",
+        help_text="Calls and sends of a visitor with the public key; bursts of twice as many. Not for back ends.",
     )
     address_rate = models.PositiveIntegerField(
         "requests a second of one address",

@@ -19,6 +19,6 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='project',
             name='session_rate',
-            field=models.PositiveIntegerField(default=50, help_text='Calls and sends of one visitor with the public key; twice as many at once. Back ends have no limit.', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(1000000)], verbose_name='requests a second of one session'),
+            field=models.PositiveIntegerField(default=50, help_text='Calls and sends of a visitor with the public key; bursts of twice as many. Not for back ends.', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(1000000)], verbose_name='requests a second of one session'),
         ),
     ]
