@@ -4,10 +4,12 @@ from pytest_django import Settings
 from accounts.models import User
 
 
-def test_an_unknown_path_is_a_page_that_helps(db: None, client: Client) -> None:
+def test_an_unknown_path_is_a_page_that_helps(alice: User, client: Client) -> None:
     answer = client.get("/nothing/here")
     assert answer.status_code == 404
-    assert "Go to the dashboard" in answer.text
+    assert "Go to the start page" in answer.text
+    client.force_login(alice)
+    assert "Go to the dashboard" in client.get("/nothing/here").text
 
 
 def test_a_bug_is_a_page_that_needs_nothing(client: Client) -> None:
