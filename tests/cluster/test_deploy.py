@@ -83,6 +83,14 @@ def test_a_relay_has_the_time_it_needs_to_drain() -> None:
     assert int(re.findall(r"^TimeoutStopSec=(\d+)", unit, re.MULTILINE)[0]) > DRAIN
 
 
+def test_a_relay_has_the_memory_that_its_limits_allow() -> None:
+    told = re.search(r"has less than (\d+) GiB", (BASE / "docs/limits.md").read_text())
+    assert told
+    unit = (DEPLOY / "systemd/gluer-relay@.service").read_text()
+    assert re.search(rf"^MemoryMax={told[1]}G$", unit, re.MULTILINE)
+    assert SERVICES["relay1"]["deploy"]["resources"]["limits"]["memory"] == f"{told[1]}g"
+
+
 def test_the_image_is_made_of_what_is_there() -> None:
     ignored = (DEPLOY / "Dockerfile.dockerignore").read_text().splitlines()
     sources = [
