@@ -14,6 +14,7 @@ DOUBLINGS: Final = 21  # up to 524 s, more than the longest deadline
 MEANINGS = {
     "result": "Answered by their function.",
     **{name: outcome.sentence for name, outcome in OUTCOMES.items()},
+    "rate_limited": "Refused above a limit, most often that of one session or one address in the project's settings.",
     "caller_lost": "The caller went away before the outcome.",
     "late": "Answers that came after their call had ended, and were dropped.",
     "forged": "Answers to calls that a back end was not asked, and were dropped.",

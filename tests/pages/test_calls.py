@@ -24,6 +24,7 @@ def test_the_page_shows_every_outcome_with_its_meaning(
     client.force_login(alice)
     html = client.get(f"/ctx/projects/{project.id}").text
     assert all(f"<code>{name}</code>" in html for name in MEANINGS)
+    assert "one session or one address in the project" in html  # what its owner can change, not what its caller does
     assert html.index("<code>result</code></td><td>1,234") < html.index("<code>late</code>")
 
 
