@@ -37,8 +37,8 @@ async function copy(button) {
   const form = button.closest("form[data-reveal]");
   const text = form ? await ask(form) : document.getElementById(button.dataset.copy).textContent;
   if (text === null) return;
-  await navigator.clipboard.writeText(text);
-  button.textContent = "Copied";
+  const copied = await navigator.clipboard.writeText(text).then(() => true, () => false); // the browser may refuse
+  button.textContent = copied ? "Copied" : "Not copied";
   setTimeout(() => (button.textContent = "Copy"), 2000);
 }
 

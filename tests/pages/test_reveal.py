@@ -52,6 +52,15 @@ def test_the_key_is_copied_without_being_shown(
     assert key.text not in tab.run("document.documentElement.outerHTML")
 
 
+def test_a_browser_that_refuses_to_copy_is_seen_on_the_button(
+    tab: Browser, live_server: LiveServer, project: Project
+) -> None:
+    tab.open(f"{live_server.url}/ctx/projects/{project.id}")
+    tab.run("navigator.clipboard.writeText = () => Promise.reject(new DOMException('no', 'NotAllowedError'))")
+    tab.run(f"{FORM}.querySelector('[data-copy]').click()")
+    tab.until(f"{FORM}.querySelector('[data-copy]').textContent === 'Not copied'")
+
+
 def test_without_scripts_the_key_has_a_page_of_its_own(
     tab: Browser, live_server: LiveServer, project: Project, key: Key
 ) -> None:
