@@ -49,7 +49,8 @@ def test_a_password_chosen_by_a_stranger_ends_when_the_mail_is_read_elsewhere(
     assert "choose a password" in page.text
     stranger.post("/accounts/login/", {"login": FORM["email"], "password": PASSWORD})
     assert stranger.get("/ctx").status_code == 302
-    client.post(page.redirect_chain[-1][0], {"password1": new, "password2": new})
+    done = client.post(page.redirect_chain[-1][0], {"password1": new, "password2": new}, follow=True)
+    assert '<a class="button" href="/accounts/login/">' in done.text
     client.post("/accounts/login/", {"login": FORM["email"], "password": new})
     assert client.get("/ctx").status_code == 200
 
