@@ -269,6 +269,7 @@ class Calls:
         repeat = self.repeats.find(scope, call.data, now)
         if repeat is None:
             call.repeat = self.repeats.begin(scope, call.data, now)
+            call.repeat.first = call
             try:
                 self._call_function(call, caller, now)
             except Refused:
@@ -480,11 +481,13 @@ class Calls:
     # --- what befalls ------------------------------------------------------------------------------------------------
 
     def expired(self, call: Call, now: float) -> None:
-        """Its time is over; the callee is told to stop (GP-5B)."""
+        """Its time is over; the callee is told to stop (GP-5B). A follower is told where the first one is (GP-1A)."""
         self._cancel_at_callee(call)
-        if call.state is HELD:
+        first = call.repeat.first if call.repeat is not None else None
+        state = call.state if first is None else first.state
+        if state is HELD:
             self.fail(call, "no_server_online", now, NO_SERVER.format(call.cmd))
-        elif call.state is QUEUED:
+        elif state is QUEUED:
             self.fail(call, "server_busy", now, BUSY.format(call.cmd))
         else:
             self.fail(call, "deadline_exceeded", now)
@@ -562,6 +565,7 @@ class Calls:
         self, repeat: Repeat, ran: bool, name: str, out: frames.ResultOut | frames.ErrorOut | None, now: float
     ) -> None:
         assert out is not None
+        repeat.first = None
         if ran:
             self.repeats.keep(repeat, out, now)
         else:

@@ -25,10 +25,11 @@ Ending = frames.ResultOut | frames.ErrorOut
 class Repeat:
     """The first call of a scope: what it was about, who else waits for it, and then its outcome."""
 
-    __slots__ = ("digest", "ended_at", "followers", "outcome", "scope", "size")
+    __slots__ = ("digest", "ended_at", "first", "followers", "outcome", "scope", "size")
 
     def __init__(self, scope: Scope, digest: bytes) -> None:
         self.scope, self.digest = scope, digest
+        self.first: Call | None = None  # until it has its outcome
         self.followers: dict[Call, None] = {}
         self.outcome: Ending | None = None
         self.ended_at = 0.0

@@ -77,10 +77,11 @@ def assert_waiting(tenant: Tenant) -> None:
 def assert_repeats(tenant: Tenant) -> None:
     """GP-1A: what is remembered is in flight, or has an outcome that is kept."""
     repeats = tenant.calls.repeats
-    first = {call.repeat for call in tenant.calls.running.values() if call.repeat}
-    first |= {call.repeat for f in tenant.functions.by_name.values() for call in f.waiting if call.repeat}
+    first = {call.repeat: call for call in tenant.calls.running.values() if call.repeat}
+    first |= {call.repeat: call for f in tenant.functions.by_name.values() for call in f.waiting if call.repeat}
     for scope, repeat in repeats.by_scope.items():
         assert repeat.scope == scope
         assert (repeat.outcome is not None) == (scope in repeats.kept) == (repeat not in first)
+        assert repeat.first is first.get(repeat)
         assert not (repeat.outcome and repeat.followers)
     assert repeats.bytes == sum(repeat.size for repeat in repeats.kept.values())

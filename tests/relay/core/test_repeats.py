@@ -165,6 +165,47 @@ def test_a_follower_has_its_own_deadline(relay: CoreRelay, page: Peer, server: P
     page.assert_received("result", id="c1")
 
 
+@pytest.mark.parametrize("code", ["server_busy", "no_server_online"])
+def test_a_follower_of_a_call_that_waits_ends_at_its_own_deadline_as_that_call_would(
+    relay: CoreRelay, alice: Project, page: Peer, code: str
+) -> None:
+    """`deadline_exceeded` would say that it may have run."""
+    server = alice.backend()
+    server.offers("a:b", concurrency=1)
+    if code == "server_busy":
+        alice.frontend().calls("a:b", data="another")
+    else:
+        server.leaves()
+    page.calls("a:b", "c1", timeout=1000, **KEY)
+    page.calls("a:b", "c2", timeout=500, **KEY)
+    relay.advances(0.7)
+    told = page.assert_received("error", id="c2", code=code, retryable=True)
+    page.assert_silent()
+    relay.advances(0.5)
+    assert page.assert_received("error", id="c1") == {**told, "id": "c1"}
+    assert_forgotten(alice)
+
+
+def test_a_follower_s_deadline_tells_where_the_first_call_is_then(relay: CoreRelay, alice: Project, page: Peer) -> None:
+    """It waited for its server when the followers came, runs elsewhere, and waits once more."""
+    alice.backend("a:b").leaves()
+    for number, timeout in enumerate((3500, 500, 1500, 2500)):
+        page.calls("a:b", f"c{number}", timeout=timeout, **KEY)
+    codes = ["no_server_online", "deadline_exceeded", "no_server_online"]
+    for number, code in enumerate(codes, start=1):
+        relay.advances(0.7)
+        page.assert_received("error", id=f"c{number}", code=code)
+        page.assert_silent()
+        relay.advances(0.3)
+        if number == 1:
+            server = alice.backend()
+            server.offers("a:b", idempotent=True)
+        elif number == 2:
+            server.leaves()
+    alice.backend("a:b").answers("at last")
+    page.assert_received("result", id="c0", data="at last")
+
+
 def test_a_follower_may_be_cancelled_alone(page: Peer, server: Peer) -> None:
     page.calls("a:b", "c1", **KEY)
     page.calls("a:b", "c2", **KEY)

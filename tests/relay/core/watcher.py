@@ -51,10 +51,12 @@ class Watcher:
         caller.waits[call_id] = Waiting(token, now, now + timeout / 1000)
 
     def reads(self, now: float) -> None:
-        """What has come since the last time."""
-        for watched in tuple(self.peers):
-            while watched.peer.inbox:
-                self._read(watched, watched.peer.inbox.popleft(), now)
+        """What has come since the last time: hand-overs first, since one tick may hand over and end."""
+        came = [(watched, frame) for watched in self.peers for frame in watched.peer.inbox]
+        for watched, frame in sorted(came, key=lambda each: each[1]["type"] != "call"):
+            self._read(watched, frame, now)
+        for watched in self.peers:
+            watched.peer.inbox.clear()
         self.peers = [watched for watched in self.peers if watched.peer.closed is None]
         self._assert_one_at_a_time()
         self._assert_in_time(now)
