@@ -30,7 +30,14 @@ TICK = 0.05  # s between two ticks, as the relay's own
 class Peer:
     """One client over a recorded socket. What the relay sends waits in `inbox` until a test asserts it."""
 
-    def __init__(self, relay: CoreRelay, project_id: str, origin: str | None = None, ip: str = "192.0.2.1") -> None:
+    def __init__(
+        self,
+        relay: CoreRelay,
+        project_id: str,
+        origin: str | None = None,
+        ip: str = "192.0.2.1",
+        transport: str = "ws",
+    ) -> None:
         self.relay = relay
         self.inbox: deque[Received] = deque()
         self.raw: list[bytes] = []  # all that came, as it came
@@ -44,7 +51,7 @@ class Peer:
             ip=ip,
             project_id=project_id,
             origin=origin,
-            transport="ws",
+            transport=transport,
             connected_at=NOW_TEXT,
             limits=relay.limits,
             now=relay.now,
@@ -82,6 +89,13 @@ class Peer:
 
     def says_hello(self, key: str, **fields: object) -> None:
         self.sends("hello", key=key, **fields)
+
+    def asks(self, frame: frames.AnyFrame, size: int = 0) -> None:
+        """Over HTTP: the head of its request, a body of so many bytes, and the frame it stands for. Raises Refused."""
+        hub, now = self.relay.hub, self.relay.now
+        hub.expect(self.connection, getattr(frame, "cmd", None), now)
+        hub.expect_bytes(self.connection, size, now)
+        hub.request(self.connection, frame, now)
 
     def registers(self, *names: str) -> None:
         """Register functions, and see that they are."""
@@ -183,6 +197,12 @@ class Project:
         peer.assert_received("welcome", peer="frontend")
         return peer
 
+    def by_http(self, key: str, ip: str = "192.0.2.1", session: str = "") -> Peer:
+        """Whoever makes one HTTP request with this key of the project."""
+        peer = Peer(self.relay, self.id, ip=ip, transport="http")
+        self.relay.hub.admit_request(peer.connection, self.relay.admission(self, key, session))
+        return peer
+
     def backend(self, *functions: str, **hello: object) -> Peer:
         """A connected back end with these functions."""
         peer = self.peer()
@@ -246,22 +266,26 @@ class CoreRelay:
         if project is None or hello.key not in project.keys:
             self.hub.refuse(connection, Refused("unauthorized"), self.now)
             return
-        key_id, peer = project.keys[hello.key]
+        self.hub.admit(connection, self.admission(project, hello.key, hello.session), self.now)
+
+    def admission(self, project: Project, key: str, session: str) -> Admission:
+        """What the directory answers of this key of the project."""
+        key_id, peer = project.keys[key]
         self.made += 1
-        admission = Admission(
+        return Admission(
             key_id=key_id,
             peer=peer,
             project_id=project.id,
             workspace_id=project.workspace_id,
             quota=project.quota,
             connection_id=f"{self.name}connection-{self.made}",
-            session=hello.session or f"session-of-{self.made:08}",
+            session=session or f"session-of-{self.made:08}",
             password_digest=None,
             hold=project.hold,
             session_rate=project.session_rate,
             address_rate=project.address_rate,
+            named=bool(session),
         )
-        self.hub.admit(connection, admission, self.now)
 
 
 def is_open(peer: Peer) -> bool:
