@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 from structlog.typing import EventDict, Processor
 
-QUERY = re.compile(r"(?<=[\w/])\?[^\s\"'<>]+")
+QUERY = re.compile(r"\?[^\s\"'<>]+")
 LONGEST_REFUSAL = 200  # characters
 STAMP = ("timestamp", "level", "logger", "event", "exception")
 
