@@ -24,6 +24,12 @@ class JSONParser(parsers.JSONParser):
 class Pagination(LimitOffsetPagination):
     max_limit = 500  # rows of one answer
 
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """As OpenAPI 3.1 says it, which does not know `nullable`; `next` and `previous` are in every answer."""
+        link = {"type": ["string", "null"], "format": "uri"}
+        fields = {"count": {"type": "integer"}, "next": link, "previous": link, "results": schema}
+        return {"type": "object", "required": list(fields), "properties": fields}
+
 
 class TokenScope(BasePermission):
     """An access token that may only read is refused wherever something changes or a secret is shown: all but GET."""

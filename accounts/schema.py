@@ -1,10 +1,18 @@
-"""What drf-spectacular cannot know by itself: the access token, and the problems every operation may answer."""
+"""What drf-spectacular cannot know by itself: the access token, what a name is, and the problems of every operation."""
 
+import re
 from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 
+from accounts.names import UNSEEN
 from accounts.problems import MEDIA_TYPE
+
+# drf-spectacular publishes a validator's pattern as if a match were wanted, which of UNSEEN is the opposite. ECMA 262
+# knows no \U: what lies above \uffff stands for itself, and patterns are read with the flag u (JSON Schema, 6.4).
+PUBLISHED = UNSEEN.replace(r"\x", r"\u00")
+SEEN = "[^" + re.sub(r"\\U([0-9a-f]{8})", lambda found: chr(int(found[1], 16)), PUBLISHED[1:-1])
+NAME = rf"^{SEEN}]*{SEEN}\s]{SEEN}]*$"  # with a character that is no space, since spaces at the ends are cut off
 
 PROBLEM = {
     "type": "object",
@@ -44,6 +52,17 @@ def declare_problems(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
         for operation in methods.values():
             for status, description in ANSWERS.items():
                 operation["responses"].setdefault(status, answer(description))
+    return result
+
+
+def declare_names(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+    """A post-processing hook: names have NAME's pattern. E-mail addresses need none beside their format (RFC 5321)."""
+    for component in result["components"]["schemas"].values():
+        for field in component.get("properties", {}).values():
+            if field.get("pattern") == PUBLISHED:
+                del field["pattern"]
+                if field.get("format") != "email":
+                    field["pattern"] = NAME
     return result
 
 

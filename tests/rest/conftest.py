@@ -1,4 +1,4 @@
-"""REST clients of the cast, by personal access token."""
+"""REST clients of the cast, by personal access token; each compares what it is answered with the schema."""
 
 from collections.abc import Callable
 
@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import AccessToken, User
+from tests.rest.conformance import ConformingClient
 
 ClientOf = Callable[[User], Client]
 
@@ -14,6 +15,6 @@ ClientOf = Callable[[User], Client]
 def client_of(db: None) -> ClientOf:
     def make(person: User) -> Client:
         _, text = AccessToken.make(person, "tests")
-        return Client(headers={"authorization": f"Bearer {text}"})
+        return ConformingClient(headers={"authorization": f"Bearer {text}"})
 
     return make

@@ -1,9 +1,19 @@
+"""The OpenAPI schema. Clients of `client_of` compare with it what they are answered (tests/rest/conformance.py)."""
+
+import re
+import sys
 from typing import Any
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.test import Client
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from rest_framework.throttling import UserRateThrottle
+
+from accounts.names import validate_name
+from tests.rest.test_access import OPERATIONS
+
+LISTS = {("get", "/workspaces"), ("get", "/projects"), ("post", "/projects")}  # asked by tests of their own
 
 
 @pytest.fixture
@@ -58,3 +68,31 @@ def test_who_names_other_addresses_is_throttled_all_the_same(
 
 def test_it_says_how_to_show_who_one_is(schema: Any) -> None:
     assert schema["components"]["securitySchemes"]["accessToken"]["scheme"] == "bearer"
+
+
+def test_the_answers_of_every_operation_are_compared_with_it(schema: Any) -> None:
+    def unnamed(path: str) -> str:
+        return re.sub(r"\{\w+\}", "{}", path.removeprefix("/api/v1"))
+
+    known = {(method, unnamed(path)) for path, methods in schema["paths"].items() for method in methods}
+    assert known == LISTS | {(method, unnamed(path)) for method, path, *_ in OPERATIONS}
+
+
+def is_name(text: str) -> bool:
+    try:
+        validate_name(text)
+    except ValidationError:
+        return False
+    return bool(text.strip())
+
+
+def test_its_pattern_of_a_name_is_the_rule(schema: Any) -> None:
+    pattern = re.compile(schema["components"]["schemas"]["ProjectRequest"]["properties"]["name"]["pattern"])
+    texts = [f"a{chr(code)}b" for code in range(sys.maxunicode + 1)] + ["", " ", "\u3000", "a", " a ", "Bob’s"]
+    assert [text for text in texts if bool(pattern.match(text)) != is_name(text)] == []
+
+
+def test_an_e_mail_address_has_a_format_and_no_pattern(schema: Any) -> None:
+    for component in ("Invitation", "InvitationRequest"):
+        email = schema["components"]["schemas"][component]["properties"]["email"]
+        assert (email["format"], email.get("pattern")) == ("email", None)
