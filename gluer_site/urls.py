@@ -1,7 +1,7 @@
 """Every HTTP path of the site. The bus (/v1/…) is routed before Django, in asgi.py."""
 
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, re_path
 
 from accounts.api import NoSuchPath, Schema
 
@@ -16,5 +16,5 @@ urlpatterns = [
     path("api/v1/", include("relay.api")),
     path("api/schema", Schema.as_view(), name="schema"),
     # Last, since it answers whatever else begins with api/.
-    path("api/<path:rest>", NoSuchPath.as_view()),
+    re_path(r"^api/(?P<rest>(?s:.*))\Z", NoSuchPath.as_view()),
 ]

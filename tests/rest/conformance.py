@@ -7,6 +7,7 @@ from typing import Any
 
 from django.test import Client
 from jsonschema import Draft202012Validator
+from jsonschema.protocols import Validator
 
 from accounts.api import schema_text
 
@@ -50,7 +51,7 @@ def schema() -> Any:
 
 
 @cache
-def validator_at(where: tuple[str, ...]) -> Draft202012Validator:
+def validator_at(where: tuple[str, ...]) -> Validator:
     """For the schema at this place below `paths`."""
     steps = "/".join(step.replace("~", "~0").replace("/", "~1") for step in where)
     checker = Draft202012Validator.FORMAT_CHECKER

@@ -148,8 +148,11 @@ def test_too_many_requests_are_told_when_to_come_back(api: Client, monkeypatch: 
 
 
 @pytest.mark.parametrize("method", ["get", "post"])
-def test_an_unknown_path_is_a_problem(db: None, client: Client, method: str) -> None:
-    answer = getattr(client, method)("/api/v1/nothing")
+@pytest.mark.parametrize(
+    "path", ["v1/nothing", "", "v1/projects/aaaaaaaaaaaa%0A", "v1/workspaces/%0A1/usage", "%0A%00"]
+)
+def test_an_unknown_path_is_a_problem(db: None, client: Client, method: str, path: str) -> None:
+    answer = getattr(client, method)(f"/api/{path}")
     assert answer.status_code == 404
     assert answer["Content-Type"] == "application/problem+json"
 
