@@ -17,10 +17,10 @@ from accounts.invitations import invite, send_again
 from accounts.models import Invitation, Membership, Role, Workspace
 from accounts.names import validate_address
 from accounts.permissions import MANAGERS, get_invitation, get_membership, invitations_of, workspaces_of
-from accounts.rest import signed_in
+from accounts.rest import ModelSerializer, signed_in
 
 
-class WorkspaceSerializer(serializers.ModelSerializer[Workspace]):
+class WorkspaceSerializer(ModelSerializer[Workspace]):
     role = serializers.ChoiceField(choices=Role.choices, read_only=True, help_text="Your role in it.")
 
     class Meta:
@@ -37,7 +37,7 @@ class WorkspaceList(generics.ListAPIView[Workspace]):
         return workspaces_of(signed_in(self.request)).annotate(role=F("memberships__role"))
 
 
-class InvitationSerializer(serializers.ModelSerializer[Invitation]):
+class InvitationSerializer(ModelSerializer[Invitation]):
     email = serializers.EmailField(max_length=254, validators=[validate_address])
     role = serializers.ChoiceField(choices=Role.choices, default=Role.MEMBER, help_text="At most your own role.")
     inviter = serializers.CharField(source="inviter.name", read_only=True)

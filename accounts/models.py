@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import PermissionsMixin
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import models, transaction
 from django.utils import timezone
 
@@ -225,12 +225,12 @@ class Invitation(models.Model):
     @classmethod
     @transaction.atomic
     def make(cls, inviter: Membership, email: str, role: str) -> "Invitation":
-        """A new invitation, which nobody has a link to before `renew`. Raises ValidationError when it may not be."""
+        """A new invitation, which nobody has a link to before `renew`. Raises PermissionDenied and ValidationError."""
         workspace = Workspace.objects.select_for_update().get(pk=inviter.workspace_id)  # for the count below
         email = email.lower()
         invitations = workspace.invitations
         if role not in inviter.may_give:
-            raise ValidationError("You cannot invite somebody above your own role.")
+            raise PermissionDenied("You cannot invite somebody above your own role.")
         if workspace.members.filter(email=email).exists():
             raise ValidationError("This person is already a member.")
         if invitations.pending().filter(email=email).exists():

@@ -14,6 +14,13 @@ from accounts.invitations import TooManyInvitations
 MEDIA_TYPE = "application/problem+json"
 
 
+class Conflict(exceptions.APIException):
+    """What is right by itself and does not fit to what is there: one too many, or there already (RFC 9110, 15.5.10)."""
+
+    status_code = 409
+    default_code = "conflict"
+
+
 def problem(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's exception handler. None for what is a bug of ours: Django answers 500 and logs it."""
     known = as_api_exception(error)
@@ -25,8 +32,8 @@ def problem(error: Exception, context: dict[str, Any]) -> Response | None:
 
 
 def as_api_exception(error: Exception) -> Exception:
-    if isinstance(error, ValidationError):
-        return exceptions.ValidationError(error.message_dict if hasattr(error, "error_dict") else error.messages)
+    if isinstance(error, ValidationError):  # of a model: serializers have looked at the fields before
+        return Conflict(" ".join(error.messages))
     if isinstance(error, Http404):
         return exceptions.NotFound(str(error) or None)
     if isinstance(error, PermissionDenied):

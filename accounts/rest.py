@@ -1,15 +1,18 @@
 """What the REST views of all apps share."""
 
 import re
-from typing import Any
+from typing import Any, TypeVar
 
-from rest_framework import parsers
+from django.db import models
+from rest_framework import parsers, serializers
 from rest_framework.exceptions import NotAuthenticated, ParseError, ValidationError
 from rest_framework.pagination import LimitOffsetPagination
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
 from accounts.models import AccessToken, Scope, User
+
+M = TypeVar("M", bound=models.Model)
 
 
 class JSONParser(parsers.JSONParser):
@@ -20,6 +23,44 @@ class JSONParser(parsers.JSONParser):
             return super().parse(*args, **kwargs)
         except RecursionError:
             raise ParseError("The JSON is nested too deep.") from None
+
+
+class Text(serializers.CharField):
+    """Of JSON's strings only; DRF would take a number too."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class Flag(serializers.BooleanField):
+    """Of true and false only; DRF would take "no" and 1 too."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid")
+        return data
+
+
+class Number(serializers.IntegerField):
+    """Of JSON's numbers without a fraction only; DRF would take a string too."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if isinstance(data, bool) or not isinstance(data, (int, float)):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class ModelSerializer(serializers.ModelSerializer[M]):
+    """Takes texts, flags and numbers as the schema says: in their own JSON types."""
+
+    serializer_field_mapping = serializers.ModelSerializer.serializer_field_mapping | {
+        models.CharField: Text,
+        models.BooleanField: Flag,
+        models.PositiveIntegerField: Number,
+        models.PositiveSmallIntegerField: Number,
+    }
 
 
 class Pagination(LimitOffsetPagination):

@@ -32,6 +32,7 @@ ANSWERS = {
     "401": "No valid session or access token",
     "403": "Not allowed for your role",
     "404": "Not there, or not yours",
+    "409": "Does not fit to what is there: one too many, or there already",
     "429": "Too many requests; see Retry-After",
     "503": "A part is away or busy; see Retry-After",
 }

@@ -4,33 +4,30 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.urls import path
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import generics, serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.models import Workspace
-from accounts.permissions import MANAGERS, get_membership, workspaces_of
-from accounts.rest import signed_in
+from accounts.permissions import MANAGERS, get_membership
+from accounts.rest import ModelSerializer, Number, Text, signed_in
 from projects.models import Key, Kind, Project
-from projects.origins import MOST_ORIGINS, parse_origins
+from projects.origins import LONGEST_ORIGIN, MOST_ORIGINS, ORIGIN, parse_origins
 from projects.permissions import get_managed_key, get_managed_project, get_project, projects_of, visible_keys
 
 NO_STORE = {"Cache-Control": "no-store"}
 
 
-class OwnWorkspaceField(serializers.PrimaryKeyRelatedField[Workspace]):
-    """Other people's workspaces do not exist."""
-
-    def get_queryset(self) -> QuerySet[Workspace]:
-        return workspaces_of(signed_in(self.context["request"]))
+@extend_schema_field({"type": "string", "maxLength": LONGEST_ORIGIN, "pattern": f"^{ORIGIN.pattern}$"})
+class OriginField(Text):
+    """Published as what browsers send; taken as people write it (`parse_origin`)."""
 
 
-class ProjectSerializer(serializers.ModelSerializer[Project]):
-    workspace = OwnWorkspaceField(pk_field=serializers.IntegerField())
+class ProjectSerializer(ModelSerializer[Project]):
+    workspace = Number(source="workspace_id", min_value=1)
     allowed_origins = serializers.ListField(
-        child=serializers.CharField(),
+        child=OriginField(),
         required=False,
         max_length=MOST_ORIGINS,
         help_text="As https://example.com or http://host:8080; an empty list allows any.",
@@ -49,13 +46,14 @@ class ProjectSerializer(serializers.ModelSerializer[Project]):
 
     def create(self, fields: dict[str, Any]) -> Project:
         project = Project.make(fields.pop("workspace"), fields.pop("name"))
+        del fields["workspace_id"]
         return self.update(project, fields) if fields else project
 
 
 class ProjectSettingsSerializer(ProjectSerializer):
     """A project stays in its workspace."""
 
-    workspace = OwnWorkspaceField(read_only=True)
+    workspace = Number(source="workspace_id", read_only=True)
 
 
 class ProjectList(generics.ListCreateAPIView[Project]):
@@ -67,9 +65,8 @@ class ProjectList(generics.ListCreateAPIView[Project]):
         return projects_of(signed_in(self.request))
 
     def perform_create(self, serializer: serializers.BaseSerializer[Project]) -> None:
-        workspace = serializer.validated_data["workspace"]
-        get_membership(signed_in(self.request), workspace.pk, MANAGERS)
-        serializer.save()
+        membership = get_membership(signed_in(self.request), serializer.validated_data["workspace_id"], MANAGERS)
+        serializer.save(workspace=membership.workspace)
 
 
 class ProjectDetail(generics.GenericAPIView[Project]):
@@ -95,7 +92,7 @@ class ProjectDetail(generics.GenericAPIView[Project]):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-class KeySerializer(serializers.ModelSerializer[Key]):
+class KeySerializer(ModelSerializer[Key]):
     key = serializers.SerializerMethodField(help_text="Public keys only; a private one is shown by `reveal`.")
 
     class Meta:

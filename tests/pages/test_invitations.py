@@ -222,7 +222,7 @@ def test_nobody_invites_above_their_own_role(page: Client, workspace: Workspace,
     bobs.force_login(bob)
     assert "Select a valid choice" in send(bobs, workspace, "dora@example.org", "owner")
     api = {"data": {"email": "dora@example.org", "role": "owner"}, "content_type": "application/json"}
-    assert bobs.post(f"/api/v1/workspaces/{workspace.pk}/invitations", **api).status_code == 400  # type: ignore[arg-type]
+    assert bobs.post(f"/api/v1/workspaces/{workspace.pk}/invitations", **api).status_code == 403  # type: ignore[arg-type]
     path = f"/ctx/workspaces/{workspace.pk}/invitations/{Invitation.objects.get().pk}"
     assert bobs.post(f"{path}/revoke").status_code == 403
     assert "We have mailed" in send(bobs, workspace, "dora@example.org", "admin")

@@ -72,7 +72,7 @@ def test_workspaces_are_listed_with_ones_own_role(bob: User, project: Project, c
     ]
 
 
-@pytest.mark.parametrize(("name", "status"), [("alice", 201), ("bob", 403), ("charlie", 400)])
+@pytest.mark.parametrize(("name", "status"), [("alice", 201), ("bob", 403), ("charlie", 404)])
 def test_projects_are_made_by_managers(
     alice: User, bob: User, charlie: User, project: Project, client_of: ClientOf, name: str, status: int
 ) -> None:

@@ -56,9 +56,12 @@ def test_a_project_is_made_with_all_its_settings(api: Client, workspace: Workspa
 @pytest.mark.parametrize(
     ("field", "value"),
     [("name", ""), ("name", "x" * 101), ("name", None), ("workspace", 0), ("workspace", "x"), ("require_password", 7),
+     ("name", 7), ("name", True), ("workspace", "1"), ("workspace", True), ("require_password", "no"),
+     ("require_password", 0), ("session_rate", "5"), ("address_rate", True), ("hold_seconds", 0.5),
      ("hold_seconds", 61), ("hold_seconds", -1), ("hold_seconds", "x"),
      ("session_rate", 0), ("session_rate", None), ("address_rate", 1_000_001), ("address_rate", "x"),
-     ("allowed_origins", "https://a.example"), ("allowed_origins", ["nonsense"]), ("allowed_origins", [1])],
+     ("allowed_origins", "https://a.example"), ("allowed_origins", ["nonsense"]),
+     ("allowed_origins", ["https://a.example:65536"]), ("allowed_origins", [1])],
 )  # fmt: skip
 def test_wrong_fields_are_named(api: Client, workspace: Workspace, field: str, value: object) -> None:
     answer = post(api, "/projects", {"workspace": workspace.pk, "name": "Shop", field: value})
@@ -107,8 +110,8 @@ def test_a_key_too_many_is_a_problem(api: Client, project: Project) -> None:
     for number in range(MOST_KEYS - 1):
         Key.objects.create(project=project, kind="public", name=str(number))
     answer = post(api, f"/projects/{project.id}/keys", {"kind": "public", "name": "one more"})
-    assert answer.status_code == 400
-    assert answer.json()["errors"] == {"request": [f"A project has at most {MOST_KEYS} public keys. Revoke one first."]}
+    assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
+    assert answer.json()["detail"] == f"A project has at most {MOST_KEYS} public keys. Revoke one first."
 
 
 def test_members_list_public_keys_only(bob: User, project: Project, client_of: ClientOf) -> None:
