@@ -8,9 +8,18 @@ MOST_ORIGINS = 100  # per project
 LONGEST_ORIGIN = 255  # characters
 OWN_PORTS = {"http": "80", "https": "443"}
 PORT = "[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]"
+GROUP = "[0-9a-f]{1,4}"
+IPV6 = "|".join(  # as browsers write it (RFC 5952)
+    [
+        f"(?:{GROUP}:){{7}}{GROUP}",
+        *(f"(?:{GROUP}:){{1,{7 - behind}}}(?::{GROUP}){{1,{behind}}}" for behind in range(1, 7)),
+        f"(?:{GROUP}:){{1,7}}:",
+        f":(?:(?::{GROUP}){{1,7}}|:)",
+    ]
+)
 ORIGIN = re.compile(  # the OpenAPI schema has it too, so it is ECMA 262's as well: no names of groups
     r"(https?)://"
-    r"([a-z0-9_](?:[a-z0-9_.-]*[a-z0-9])?|\[[0-9a-f:.]+\])"  # other letters come from browsers as xn--…
+    rf"([a-z0-9_](?:[a-z0-9_.-]*[a-z0-9])?|\[(?:{IPV6})\])"  # other letters come from browsers as xn--…
     rf"(?::({PORT}))?/?"
 )
 

@@ -61,7 +61,7 @@ def test_a_project_is_made_with_all_its_settings(api: Client, workspace: Workspa
      ("hold_seconds", 61), ("hold_seconds", -1), ("hold_seconds", "x"),
      ("session_rate", 0), ("session_rate", None), ("address_rate", 1_000_001), ("address_rate", "x"),
      ("allowed_origins", "https://a.example"), ("allowed_origins", ["nonsense"]),
-     ("allowed_origins", ["https://a.example:65536"]), ("allowed_origins", [1])],
+     ("allowed_origins", ["https://a.example:65536"]), ("allowed_origins", ["http://[6e9]"]), ("allowed_origins", [1])],
 )  # fmt: skip
 def test_wrong_fields_are_named(api: Client, workspace: Workspace, field: str, value: object) -> None:
     answer = post(api, "/projects", {"workspace": workspace.pk, "name": "Shop", field: value})
