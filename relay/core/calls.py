@@ -302,15 +302,11 @@ class Calls:
         function = call.function
         assert function is not None
         seat = self._seat(call, function)
-        if seat is not None and not (function.idempotent and call.pinned is None):
-            self._run(call, seat.connection, seat, now)  # and its data is forgotten
-        elif seat is None and function.is_cut:
-            self.fail(call, "relay_unavailable", now)
-        elif not self.held.fits(len(call.data)):
-            self.fail(call, otherwise, now)
-        elif seat is not None:
+        if seat is not None:
             self._run(call, seat.connection, seat, now)
-        elif len(function.waiting) >= MOST_WAITING:
+        elif function.is_cut:
+            self.fail(call, "relay_unavailable", now)
+        elif len(function.waiting) >= MOST_WAITING or not self.held.fits(len(call.data)):
             self.fail(call, otherwise, now)
         else:
             function.waiting[call] = None
@@ -350,7 +346,8 @@ class Calls:
         self.deadlines.set(call, call.deadline)
         left = max(1, int((call.deadline - now) * 1000 + 0.5))
         callee.send(encode(CallOut(id=call.id, cmd=call.cmd, data=call.data, timeout=left, header=call.header)))
-        if call.function is None or call.pinned is not None or not call.function.idempotent:
+        runs_once = call.function is None or call.pinned is not None or not call.function.idempotent
+        if runs_once or not self.held.fits(len(call.data)):
             call.data, call.repeatable = frames.NULL, False
         else:
             self.held.add(len(call.data))
@@ -401,8 +398,9 @@ class Calls:
 
     def progress(self, callee: Connection, frame: frames.Progress, now: float) -> None:
         """Pass progress on, to all who wait for this call. Raises Refused above the project's rate of deliveries."""
-        call = self._answered(callee, frame.id, now)
+        call = callee.serving.get(frame.id)
         if call is None:
+            self._unasked(callee, frame.id, now, ends=False)
             return
         waits = (call,) if call.repeat is None else (call, *call.repeat.followers)
         if not callee.process:
@@ -461,16 +459,16 @@ class Calls:
             call.function, call.data, call.repeatable = function, data, True
             self._place(call, now, "server_busy")
 
-    def _unasked(self, callee: Connection, call_id: str, now: float) -> None:
+    def _unasked(self, callee: Connection, call_id: str, now: float, ends: bool = True) -> None:
         """Count an answer that nobody waits for from this peer, and charge it unless its call has ended without it.
 
-        Other processes count and charge their own.
+        `ends`: it is the last one of its call. Other processes count and charge their own.
         """
         if callee.process:
             return
         self.statistics.add("forged" if self._is_another(call_id) else "late")
         if callee.unanswered:
-            callee.unanswered -= 1
+            callee.unanswered -= ends
         else:
             self.tenant.hub.charge_idle(callee, now)
 

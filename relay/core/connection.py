@@ -62,9 +62,10 @@ class Connection(Due):
     __slots__ = (
         "address", "asked_at", "backlog", "backlog_bytes", "bytes", "calling", "channels", "close",
         "connected_at", "credit", "cut", "draining", "flood", "header", "heard", "hello", "hub", "id", "ip",
-        "key", "leased_at", "let_in", "name", "origin", "owes_since", "password_digest", "pause", "peer",
-        "ping_sent", "process", "project_id", "public_header", "rate", "sdk", "seats", "send", "serving",
-        "session", "shared", "state", "suspect_since", "takes_calls", "tenant", "transport", "unanswered",
+        "key", "lease", "leased_at", "let_in", "name", "origin", "owes_since", "password_digest", "pause",
+        "peer", "ping_sent", "process", "project_id", "public_header", "rate", "sdk", "seats", "send",
+        "serving", "session", "shared", "state", "suspect_since", "takes_calls", "tenant", "transport",
+        "unanswered",
     )  # fmt: skip
 
     def __init__(
@@ -94,7 +95,8 @@ class Connection(Due):
         self.pause: Callable[[float], None] = no_pause  # read nothing for so many s; 0: until the loop's next turn
         self.let_in: Callable[[], None] = is_in  # read frames of any size, from the welcome on
         self.credit = FREE  # bytes that its next frames may cost before the rates are asked (GP-5E)
-        self.leased_at = now  # when they last were
+        self.lease = FREE  # bytes taken out of them at once the last time
+        self.leased_at = now  # when that was
         self.bytes = Rate(limits.rate_bytes)
         self.rate = Rate(limits.rate)
         self.flood = Rate(limits.rate, burst=1.0)  # refused requests; above it the client does not listen (GP-53)

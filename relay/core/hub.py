@@ -14,7 +14,7 @@ from typing import Final
 from msgspec import UNSET, Raw, UnsetType
 
 from relay.core import frames
-from relay.core.connection import BACKEND, CLOSED, KNOWN, NEW, OPEN, PING_EVERY, PONG_WITHIN, Connection
+from relay.core.connection import BACKEND, CLOSED, FREE, KNOWN, NEW, OPEN, PING_EVERY, PONG_WITHIN, Connection
 from relay.core.deadlines import Deadlines
 from relay.core.errors import OUTCOMES, Closing, Refused, Unreadable
 from relay.core.frames import encode
@@ -35,10 +35,11 @@ Result: Final = frames.Result
 LATE = 0.5  # s; after a longer gap between two ticks this process reads its sockets before it judges (GP-13)
 MOST_ADDRESSES = 100_000  # addresses remembered; idle ones are forgotten each second
 FRAME_COST: Final = 256  # bytes that a frame costs besides its own (GP-5E)
-LEASE: Final = 262_144  # bytes that a connection takes out of the rates at once
+LEASE: Final = 262_144  # bytes that a busy connection takes out of the rates at once; others less, from FREE on
 QUICK: Final = 0.002  # s; a connection that used up a lease sooner lets others have the loop's next turn
 BARRED = 5.0  # s that an address may open no connection after a flood (GP-53)
-LONGEST_PAUSE = 5.0  # s that a connection may be left unread; the next ping has to be answered in time (GP-3)
+LONGEST_PAUSE = 1.0  # s that a connection is left unread at once: less than the silence that makes a suspect (GP-13)
+LONGEST_WAIT = 5.0  # s; whose own rate would take longer is closed
 SHORTEST_SESSION = 16  # characters (GP-5)
 CLOSES = {"unauthorized": 4401, "forbidden": 4403, "rate_limited": 4429, "bad_frame": 4400, "relay_unavailable": 1012}
 
@@ -221,6 +222,8 @@ class Hub:
         connection.credit -= len(raw) + FRAME_COST
         if connection.credit < 0:
             self._take_lease(connection, now)
+            if connection.state is CLOSED:
+                return
         if connection.suspect_since:
             self.suspects.heard(connection, now)
         frame: frames.AnyFrame | None = None
@@ -264,15 +267,17 @@ class Hub:
     def _take_lease(self, connection: Connection, now: float) -> None:
         """Take the bytes of the last and the next frames out of the rates, and leave the rest unread meanwhile (GP-5E).
 
-        A connection that would have to wait too long is closed.
+        A connection whose own rate would make it wait too long is closed.
         """
-        wait = self.pay(connection, LEASE - connection.credit, now)
-        was_quick = now - connection.leased_at < QUICK
-        connection.credit, connection.leased_at = LEASE, now
-        if wait > LONGEST_PAUSE:
+        before = now - connection.leased_at
+        connection.lease = FREE if before > 1.0 else min(LEASE, 2 * connection.lease)
+        size = connection.lease - connection.credit
+        wait = self.pay(connection, size, now)
+        connection.credit, connection.leased_at = connection.lease, now
+        if connection.bytes.delay(now) > LONGEST_WAIT:
             self._bar(connection, "Too many bytes.", now)
-        elif wait or was_quick:
-            connection.pause(wait)
+        elif wait or before < QUICK:
+            connection.pause(min(wait, LONGEST_PAUSE))
 
     def pay(self, connection: Connection, size: int, now: float) -> float:
         """Take bytes out of the rates of the connection, its key and its address; return the s until all are kept."""
@@ -295,10 +300,12 @@ class Hub:
 
     def expect_bytes(self, connection: Connection, size: int, now: float) -> None:
         """Charge the body of an HTTP request before it is parsed. Raises Refused `rate_limited` (GP-5E)."""
-        wait = self.pay(connection, size + FRAME_COST, now)
+        assert connection.key is not None
+        wait = max(connection.address.bytes.delay(now), connection.key.bytes.delay(now))
         if wait:
             self.totals.refused["rate_limited"] += 1
             raise Refused("rate_limited", "Too many bytes a second.", retry_after=int(wait * 1000) + 1)
+        self.pay(connection, size + FRAME_COST, now)
 
     def request(self, connection: Connection, frame: frames.AnyFrame, now: float) -> None:
         """Handle the frame that an HTTP request stands for; `expect` has charged it."""
@@ -398,13 +405,13 @@ class Hub:
 
     def _before_welcome(self, connection: Connection, raw: bytes, now: float) -> None:
         """The hello, or what was sent behind it. Raises Refused or Unreadable."""
-        if len(raw) > self.limits.hello_bytes:
-            self.close(connection, Closing(4413), now)
-        elif connection.state is KNOWN:
+        if connection.state is KNOWN:
             connection.backlog.append(raw)
             connection.backlog_bytes += len(raw)
-            if len(connection.backlog) > self.limits.hello_frames or connection.backlog_bytes > self.limits.hello_bytes:
+            if len(connection.backlog) > self.limits.hello_frames or connection.backlog_bytes > self.limits.frame:
                 self.close(connection, Closing(4413), now)
+        elif len(raw) > self.limits.hello_bytes:
+            self.close(connection, Closing(4413), now)
         elif connection.state is NEW:
             self._hello(connection, decode(raw), now)
 
@@ -448,7 +455,7 @@ class Hub:
         key = self._key(tenant, admission.key_id)
         if key.connections >= key.most_connections or not key.hellos.take(now):
             raise Refused("rate_limited", "Too many connections with this key.", retry_after=1_000)
-        connection.id, connection.session = admission.connection_id, admission.session
+        connection.id, connection.session, connection.peer = admission.connection_id, admission.session, admission.peer
         tenant.enter(connection)
         connection.state = OPEN
         self._identify(connection, tenant, key, admission)

@@ -28,7 +28,6 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     unsent_seconds: int = 5  # s
     project_unsent: int = 134_217_728  # bytes that wait for all slow readers of a project; the slowest are cut
     process_unsent: int = 536_870_912  # the same of all projects of this process
-    process_unread: int = 134_217_728  # bytes of messages that peers have begun to send; the largest are cut
     hello_seconds: int = 10  # s until the first frame must have come (GP-2)
     hello_frames: int = 64  # frames a client may send before its `welcome`
     hello_bytes: int = 32_768  # bytes of them, and of all that a client sends before (GP-2)

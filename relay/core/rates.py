@@ -45,11 +45,15 @@ class Rate:
             full_until = now
         full_until = min(full_until + amount * self.interval, now + self.burst + MOST_DEBT)
         self.full_until = full_until
-        return max(0.0, full_until - now - self.burst)
+        return self.delay(now)
+
+    def delay(self, now: float) -> float:
+        """Return the seconds to wait until the rate is kept again, after `pay` took more than it allows."""
+        return max(0.0, self.full_until - now - self.burst)
 
     def is_over(self, now: float) -> bool:
         """Whether more was paid than the burst allows."""
-        return self.full_until - now > self.burst
+        return self.delay(now) > 0.0
 
     def wait(self, now: float) -> int:
         """Milliseconds until one can be taken again, at least 1."""

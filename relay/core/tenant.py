@@ -80,7 +80,7 @@ class Tenant:
 
     def enter(self, connection: Connection) -> None:
         """Let a peer in. Raises Refused when its session or the project is full."""
-        if len(self.connections) >= self.limits.project_connections:
+        if connection.peer != BACKEND and len(self.connections) >= self.limits.project_connections:
             raise Refused("rate_limited", "Too many connections of this project.", retry_after=1_000)
         session = self.sessions.get(connection.session, [])
         if len(session) >= self.limits.session_connections:

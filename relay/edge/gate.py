@@ -12,11 +12,15 @@ MOST_DROPPED = 4_194_304  # bytes that are read and dropped so that a peer reads
 
 
 class Gate(asyncio.BufferedProtocol):
-    """Stands before picows' protocol object. `too_much` is told once, when more than `most` bytes came."""
+    """Stands before picows' protocol object of a link.
 
-    def __init__(self, protocol: Any, most: int, too_much: Callable[[], None], cut: Callable[[], None]) -> None:
-        self.protocol, self.left, self.too_much, self.cut = protocol, most, too_much, cut
-        self.is_shut = False
+    `too_much` is asked when more than `most` bytes came: whether they are to be let through, and all further ones to
+    be left unread until the welcome (True), or dropped (False).
+    """
+
+    def __init__(self, link: Any, protocol: Any, most: int, too_much: Callable[[], bool]) -> None:
+        self.link, self.protocol, self.left, self.too_much = link, protocol, most, too_much
+        self.drops = False
 
     def get_buffer(self, sizehint: int) -> Any:
         return self.protocol.get_buffer(sizehint)
@@ -24,13 +28,14 @@ class Gate(asyncio.BufferedProtocol):
     def buffer_updated(self, nbytes: int) -> None:
         """Let bytes through as long as there are few."""
         self.left -= nbytes
-        if self.left >= 0:
+        if not self.drops and self.left < 0:
+            self.drops = not self.too_much()
+            if not self.drops:
+                self.link.wait_for_welcome()
+        if not self.drops:
             self.protocol.buffer_updated(nbytes)
-        elif not self.is_shut:
-            self.is_shut = True
-            self.too_much()
         elif self.left < -MOST_DROPPED:
-            self.cut()
+            self.link.abort()
 
     def eof_received(self) -> Any:
         return self.protocol.eof_received()

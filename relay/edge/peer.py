@@ -3,7 +3,7 @@
 import time
 from typing import Final
 
-from relay.core.connection import Connection
+from relay.core.connection import KNOWN, Connection
 from relay.core.errors import Closing
 from relay.core.hub import Hub
 
@@ -27,8 +27,11 @@ class Peer:
     def on_control(self, fragment: bool) -> bool:
         return self.hub.control(self.connection, fragment, monotonic())
 
-    def on_too_early(self) -> None:
+    def on_too_early(self) -> bool:
+        if self.connection.state is KNOWN:
+            return True  # its hello is looked up: what comes behind it waits in the network
         self.hub.close(self.connection, Closing(4413), monotonic())
+        return False
 
     def on_slow(self) -> None:
         self.hub.close(self.connection, Closing(4430), monotonic())

@@ -59,6 +59,7 @@ class Link:
         self.behind = 0  # frames that came behind it
         self.timer: asyncio.TimerHandle | None = None
         self.protocol: Any = None  # picows'
+        self.waits = False  # nothing is read until `let_in`
 
     # --- in ----------------------------------------------------------------------------------------------------------
 
@@ -174,6 +175,7 @@ class Link:
         self._write_close(pack("!H", code) + reason.encode()[:123])
 
     def _write_close(self, body: bytes) -> None:
+        self._read_on()  # or the peer's close would never be read
         self.write(b"\x88" + bytes((len(body),)) + body)
         self.timer = asyncio.get_running_loop().call_later(CLOSE_WITHIN, self.abort)
 
@@ -181,38 +183,36 @@ class Link:
         """Cut the socket, whatever is buffered."""
         self.transport.disconnect(graceful=False)
 
-    def hold(self, most: int, too_much: Callable[[], None]) -> None:
-        """Read at most so many bytes until `let_in`; `too_much` is told once when there are more."""
-        if not self.closing:
-            gate = Gate(self.protocol, most, too_much, self.abort)
+    def hold(self, most: int, too_much: Callable[[], bool]) -> None:
+        """Read at most so many bytes until `let_in`; gate.py says what becomes of more."""
+        if self.protocol is not None:
+            gate = Gate(self, self.protocol, most, too_much)
             self.transport.underlying_transport.transport.set_protocol(gate)
+
+    def wait_for_welcome(self) -> None:
+        """Read nothing until `let_in`."""
+        self.waits = True
+        self.pause_reading()
 
     def let_in(self) -> None:
         """Read from now on whatever picows takes."""
         if not self.closing:
             self.transport.underlying_transport.transport.set_protocol(self.protocol)
+            self._read_on()
 
-    def unread(self) -> int:
-        """Bytes that this socket's unfinished message takes: at least so many, and at most four times as many.
-
-        picows tells only how much of its buffer is free. It doubles a buffer that is nine tenths full.
-        """
-        if self.protocol is None:
-            return 0
-        free, size = len(self.protocol.get_buffer(0)), READ_BUFFER
-        if free <= READ_BUFFER and self.parts is None:
-            return 0  # nearly all sockets
-        while size * 0.55 < free:
-            size *= 2
-        return size + (0 if self.parts is None else len(self.parts))
+    def _read_on(self) -> None:
+        if self.waits:
+            self.waits = False
+            self.resume_reading()
 
     def pause_reading(self) -> None:
         """Leave what the peer sends in the kernel; what was read already is still told."""
         self.transport.underlying_transport.transport.pause_reading()
 
     def resume_reading(self) -> None:
-        """Read again."""
-        self.transport.underlying_transport.transport.resume_reading()
+        """Read again, unless the welcome is waited for."""
+        if not self.waits:
+            self.transport.underlying_transport.transport.resume_reading()
 
     def tell_when_full(self, size: int) -> None:
         """Let `on_writable` be told as soon as more bytes than this wait to be written."""

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import socket
 from types import FrameType
-from typing import Any
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -15,8 +14,6 @@ from relay.edge.outbox import ABORT_AFTER
 from relay.runtime import Relay, passes
 
 NOTICED = 1.0  # s for a load balancer that asks /readyz to send new connections elsewhere
-LOOK_EVERY = 1.0  # s, at what sockets have sent of messages that are not finished
-MOST_LOOKED_AT = 1_000  # sockets in one turn of the loop, 0.2 ms
 log = logging.getLogger(__name__)
 
 
@@ -50,26 +47,6 @@ class Server(uvicorn.Server):
         else:
             super().handle_exit(sig, frame)
 
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.relay.spawn(self.relay.every(LOOK_EVERY, self.bound_unread))
-
-    async def bound_unread(self) -> None:
-        """Cut the sockets with the largest unfinished messages, when all together take too much memory."""
-        sizes: list[tuple[int, Any]] = []
-        for number, connection in enumerate(tuple(self.server_state.connections)):
-            if number % MOST_LOOKED_AT == 0:
-                await asyncio.sleep(0)
-            size = unread(connection)
-            if size:
-                sizes.append((size, connection))
-        total = sum(size for size, _ in sizes)
-        for size, connection in sorted(sizes, key=lambda entry: -entry[0]):
-            if total <= self.relay.hub.limits.process_unread:
-                break
-            connection.link.abort()
-            total -= size
-
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         if self.drains:
             await self.drain(sockets or [])
@@ -93,13 +70,6 @@ class Server(uvicorn.Server):
         for connection in tuple(self.server_state.connections):
             if isinstance(connection, HttpToolsProtocol):
                 connection.shutdown()
-
-
-def unread(connection: Any) -> int:
-    """Bytes of a WebSocket's unfinished message; 0 of any other connection."""
-    link = getattr(connection, "link", None)
-    unread: int = 0 if link is None else link.unread()
-    return unread
 
 
 def websocket_protocol(limits: Limits) -> type[asyncio.Protocol]:

@@ -108,10 +108,6 @@ async def too_many_behind_the_hello(shop: Shop) -> Peer:
     return await right_behind_the_hello(shop, *[{"type": "ping"}] * (LIMITS["hello_frames"] + 1))
 
 
-async def too_much_behind_the_hello(shop: Shop) -> Peer:
-    return await right_behind_the_hello(shop, *[{"type": "call", "id": "1", "cmd": "x", "data": "x" * 11_000}] * 2)
-
-
 async def anothers_call(shop: Shop) -> Peer:
     """Answers a call that another server of the same project has, and one of Charlie's number."""
     callee, caller, forger = await shop.backend("slow"), await shop.frontend(), await shop.backend()
@@ -318,7 +314,7 @@ ROWS = [
         {"allowed_origins": ["https://shop.example"]},
     ),
     Row("too many frames before the welcome", too_many_behind_the_hello, refused(4413)),
-    Row("too many bytes before the welcome", too_much_behind_the_hello, refused(4413)),
+    Row("a hello too large", stranger({"type": "hello", "key": "k", "name": "x" * 25_000}), refused(4413)),
     # too much
     Row("too many calls in flight", too_many_calls_in_flight, error("rate_limited", id="3", retryable=True)),
     Row("too many subscriptions", front_end({**SUBSCRIBE, "channels": list("abcd")}), error("rate_limited")),

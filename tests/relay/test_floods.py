@@ -1,6 +1,5 @@
 """Floods over real servers: who sends them is closed, and may not come back at once."""
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator
 
 import httpx
@@ -9,7 +8,7 @@ import pytest
 from tests.relay.conftest import running
 from tests.relay.harness.home import Home
 from tests.relay.harness.office import Office
-from tests.relay.harness.raw import HANDSHAKE, RawSocket
+from tests.relay.harness.raw import HANDSHAKE
 from tests.relay.harness.server import RelayServer
 from tests.relay.harness.shop import Shop, http
 
@@ -19,8 +18,8 @@ EVIL, GOOD = "https://evil.example", "https://good.example"
 
 @pytest.fixture(scope="module")
 def strict(home: Home, office: Office) -> Iterator[RelayServer]:
-    """The fast edge, with bounds that are soon reached."""
-    with running(RelayServer(home, rate=5, process_unread=2_000_000), office) as server:
+    """The fast edge, with a rate that is soon reached."""
+    with running(RelayServer(home, rate=5), office) as server:
         yield server
 
 
@@ -48,23 +47,3 @@ async def test_who_flooded_is_refused_before_the_upgrade(alice: Shop) -> None:
     assert (refused.status_code, refused.headers["retry-after"]) == (429, "5")
     await alice.frontend(ip=FLOODER)  # a program, or a page of another origin, at the same address
     await alice.frontend()
-
-
-async def test_unfinished_messages_are_bounded_together(alice: Shop) -> None:
-    """Ten of 900 kB are cut to 2 MB, and to 8 at the most: the bytes of one are known to a factor of four."""
-    head = b"\x81\xff" + (1_000_000).to_bytes(8, "big") + b"\0\0\0\0"
-    sockets = []
-    for _ in range(10):
-        socket = await RawSocket.open(alice.relay.port, alice.id, {"type": "hello", "key": alice.public})
-        await socket.until(b"welcome")
-        socket.writer.write(head + b"x" * 900_000)
-        sockets.append(socket)
-    ended = [asyncio.ensure_future(socket.reader.read()) for socket in sockets]
-    async with asyncio.timeout(20):
-        await asyncio.wait(ended, return_when=asyncio.FIRST_COMPLETED)
-    page = await alice.frontend()
-    await page.send("ping")
-    assert (await page.receive())["type"] == "pong"
-    for socket, end in zip(sockets, ended, strict=True):
-        end.cancel()
-        socket.vanish()

@@ -238,3 +238,19 @@ def test_messages_and_calls_do_not_hold_each_other_up(network: Network, subscrib
     server.answers(2)
     network.settle()
     assert {frame["type"] for frame in subscribers[0].inbox} == {"message", "result"}
+
+
+def test_calls_go_to_another_process_while_somebody_publishes_in_every_turn(network: Network) -> None:
+    network.alice(1).backend(ADD)
+    page = network.alice(0).frontend()
+    publisher = network.charlie(0).backend()
+    network.settle()
+    mesh = network.nodes[0].mesh
+    page.calls(ADD, "c1")
+    taken = []
+    for _ in range(4):
+        publisher.sends("publish", channel="news", data="x")
+        batch = mesh.take()
+        assert batch is not None
+        taken.append(batch[0])
+    assert taken.count("") == 3, taken  # and one went to the process of the server

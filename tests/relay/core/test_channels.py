@@ -179,7 +179,7 @@ def test_what_is_delivered_in_a_project_has_a_rate(limits: Limits, kind: str) ->
 # --- how many ---------------------------------------------------------------------------------------------------------
 
 PROJECT_BOUND = Limits(project_subscription_bytes=4_000)
-PROCESS_BOUND = Limits(process_subscription_bytes=4_000)
+PROCESS_BOUND = Limits(process_subscription_bytes=4_000, project_subscription_bytes=6_400)
 
 
 @pytest.mark.parametrize("limits", [PROJECT_BOUND, PROCESS_BOUND], ids=["project", "process"])

@@ -142,7 +142,7 @@ def test_a_bad_frame_behind_hello_ends_it_after_welcome(slow: CoreRelay) -> None
     peer.assert_closed(4400)
 
 
-@pytest.mark.parametrize(("frames", "size"), [(65, 20), (4, 10_000), (1, 32_769), (1, 2_097_153)])
+@pytest.mark.parametrize(("frames", "size"), [(65, 20), (5, 300_000), (1, 1_048_577), (1, 2_097_153)])
 def test_too_much_behind_hello_is_closed(slow: CoreRelay, frames: int, size: int) -> None:
     peer = slow.alice.peer()
     peer.says_hello(slow.alice.public_key)
@@ -153,11 +153,11 @@ def test_too_much_behind_hello_is_closed(slow: CoreRelay, frames: int, size: int
     assert slow.hub.connections == 0
 
 
-def test_64_frames_of_32_kib_behind_hello_are_not_too_much(slow: CoreRelay) -> None:
+def test_64_frames_of_one_mebibyte_behind_hello_are_not_too_much(slow: CoreRelay) -> None:
     peer = slow.alice.peer()
     peer.says_hello(slow.alice.public_key)
     for _ in range(64):
-        peer.sends_raw(b'{"type":"ping"}'.ljust(32_768 // 64))
+        peer.sends_raw(b'{"type":"ping"}'.ljust(1_048_576 // 64))
     slow.look_up()
     peer.assert_received("welcome")
     assert [frame["type"] for frame in peer.inbox] == ["pong"] * 64
@@ -378,6 +378,20 @@ def test_connections_of_one_key_and_of_one_address_share_a_rate(limits: Limits) 
     pages[0].assert_received("error", code="rate_limited")
 
 
+def test_late_progress_is_not_charged_while_answers_may_be_late() -> None:
+    relay = CoreRelay(Limits(rate=5))
+    page, server = relay.alice.frontend(), relay.alice.backend("a:b")
+    page.calls("a:b", timeout=100)
+    call = server.assert_received("call")
+    relay.advances(0.25)
+    for _ in range(40):
+        server.sends("progress", id=call["id"])
+    server.sends("result", id=call["id"])
+    assert is_open(server)
+    server.inbox.clear()
+    server.assert_alive()
+
+
 # --- bytes ------------------------------------------------------------------------------------------------------------
 
 MIB = 1 << 20
@@ -403,7 +417,7 @@ def test_small_frames_cost_256_bytes_each_and_a_flood_of_them_waits_for_the_next
     flooder, steady = alice.backend(), alice.backend()
     for _ in range(900):
         flooder.sends_raw(b'{"type":"send","cmd":"a"}')
-    assert flooder.pauses == [0.0]  # 900 × (25 + 256) bytes: the first 16 KiB, and one lease of 256 KiB
+    assert flooder.pauses == [0.0] * 4  # 900 × (25 + 256) bytes: 16 KiB, and leases of 32, 64, 128 and 256
     for _ in range(1_000):
         steady.sends_raw(b'{"type":"send","cmd":"a"}')
         alice.relay.leaps(0.0001)
@@ -424,6 +438,18 @@ def test_a_back_end_may_send_eight_times_as_many_bytes(alice: Project) -> None:
     for _ in range(60):
         sends_bytes(server, MIB - 500)
     assert set(server.pauses) == {0.0}
+
+
+def test_a_neighbour_of_who_floods_an_address_is_read_more_slowly_and_not_closed() -> None:
+    alice = CoreRelay(Limits(ip_rate_bytes=MIB)).alice
+    flooder, neighbour = alice.frontend(), alice.frontend()
+    for _ in range(6):
+        sends_bytes(flooder, MIB - 500)
+    for _ in range(20):
+        sends_bytes(neighbour, 2_000)
+    assert neighbour.pauses
+    assert max(neighbour.pauses + flooder.pauses) <= 1
+    assert is_open(neighbour)
 
 
 def test_who_would_be_left_unread_for_too_long_is_closed() -> None:
@@ -458,10 +484,11 @@ def test_too_many_connections_of_a_key_are_refused() -> None:
 
 def test_too_many_connections_of_a_project_are_refused() -> None:
     relay = CoreRelay(Limits(project_connections=2))
-    first, _ = relay.alice.frontend(), relay.alice.backend()
+    first, _ = relay.alice.frontend(), relay.alice.frontend()
     refused = relay.alice.peer()
-    refused.says_hello(relay.alice.private_key)
+    refused.says_hello(relay.alice.public_key)
     refused.assert_closed(4429, after=1_000)
+    relay.alice.backend().leaves()  # visitors cannot keep a project's own servers out
     relay.charlie.frontend()
     first.leaves()
     relay.alice.frontend()

@@ -1,7 +1,5 @@
 """Calls that wait: for a server with room (GP-15), or for one to come back (GP-16)."""
 
-from collections.abc import Callable
-
 import pytest
 
 from relay.core.calls import MOST_WAITING
@@ -196,15 +194,7 @@ def test_the_queue_is_each_function_s_own() -> None:
 
 MIB = 1 << 20
 PROJECT_BOUND = Limits(project_waiting_bytes=4 * MIB)
-PROCESS_BOUND = Limits(process_waiting_bytes=4 * MIB)
-
-
-def waits_for_one_server(project: Project) -> Peer:
-    """A server with room for one call, which is there."""
-    server = narrow(project)
-    project.frontend().calls("a:b", "first")
-    server.assert_received("call")
-    return server
+PROCESS_BOUND = Limits(process_waiting_bytes=4 * MIB, project_waiting_bytes=6 * MIB)
 
 
 def runs_again(project: Project) -> Peer:
@@ -214,14 +204,11 @@ def runs_again(project: Project) -> Peer:
     return server
 
 
-@pytest.mark.parametrize("serve", [waits_for_one_server, runs_again])
 @pytest.mark.parametrize("limits", [PROJECT_BOUND, PROCESS_BOUND], ids=["project", "process"])
-def test_data_that_waits_or_may_be_handed_over_again_is_bounded(
-    serve: Callable[[Project], Peer], limits: Limits
-) -> None:
+def test_data_that_waits_is_bounded(limits: Limits) -> None:
     relay = CoreRelay(limits)
-    page, data = relay.alice.frontend(), "x" * 1_000_000
-    server = serve(relay.alice)
+    page, server, data = relay.alice.frontend(), narrow(relay.alice), "x" * 1_000_000
+    page.calls("a:b", "first")
     for number in range(4):
         page.calls("a:b", f"c{number}", data=data)
     page.assert_silent()
@@ -231,15 +218,30 @@ def test_data_that_waits_or_may_be_handed_over_again_is_bounded(
     page.assert_silent()
     known(relay.charlie)
     stranger = relay.charlie.frontend()
-    stranger.calls("a:b", "x", data=data)
-    if limits is PROJECT_BOUND:
-        stranger.assert_silent()
-    else:
+    stranger.calls("a:b", "large", data=data)
+    if limits is PROCESS_BOUND:
         stranger.assert_received("error", code="server_busy")
+    stranger.calls("a:b", "little", data="x" * 10_000)
+    stranger.assert_silent()  # a project that holds little is not harmed by others
     page.leaves()
     server.leaves()
     relay.advances(6)
     assert relay.hub.waiting.bytes == relay.alice.tenant.calls.held.bytes == 0
+
+
+@pytest.mark.parametrize("limits", [PROJECT_BOUND, PROCESS_BOUND], ids=["project", "process"])
+def test_a_call_whose_data_cannot_be_held_runs_and_does_not_run_again(limits: Limits) -> None:
+    relay = CoreRelay(limits)
+    page, server = relay.alice.frontend(), runs_again(relay.alice)
+    for number in range(6):
+        page.calls("a:b", f"c{number}", data="x" * 1_000_000)
+        server.assert_received("call")
+    assert relay.hub.waiting.bytes <= 4 * MIB
+    server.leaves()
+    lost = [frame["id"] for frame in page.inbox if frame["code"] == "callee_lost"]
+    assert lost == ["c4", "c5"]  # the others wait for another server
+    page.leaves()
+    assert relay.hub.waiting.bytes == 0
 
 
 def test_who_follows_a_call_with_its_idempotency_key_holds_no_data(alice: Project, page: Peer) -> None:

@@ -325,7 +325,6 @@ EARLY = {
     "a frame": [frame(TEXT, b"x" * 40_000)],
     "a frame that does not end": [frame(TEXT, b"x" * 180_000)[:40_000]],
     "fragments": [frame(TEXT, b"x" * 10_000, last=False), *[frame(CONTINUATION, b"x" * 10_000, last=False)] * 3],
-    "frames behind the hello": [frame(TEXT, b'{"type":"hello","key":"slow"}'), *[frame(TEXT, b"x" * 10_000)] * 4],
 }
 
 
@@ -337,6 +336,20 @@ def test_a_socket_that_is_not_welcomed_is_read_for_32_kib_only(node: Node, node_
         assert hear(client)["code"] == "payload_too_large"
         client.assert_closed(4413)
     assert node.hub.traffic.bytes_in <= 32_768
+
+
+def test_what_comes_behind_a_hello_waits_for_the_welcome_however_large_it_is(node: Node, node_port: int) -> None:
+    """A back end tells all its functions there (GP-6)."""
+    node.slow_directory = True
+    with connected(node_port, "/aliceproject", Sec_WebSocket_Protocol="gluer.v1.json") as client:
+        say(client, "hello", key=node.alice.public_key)
+        for number in range(10):
+            say(client, "subscribe", id=str(number), channels=["a"], ignored="x" * 60_000)
+        until(lambda: node.waiting, "the hello")
+        assert node.hub.traffic.bytes_in < 200_000
+        in_loop(node.loop, node.look_up)
+        assert hear(client)["type"] == "welcome"
+        assert [hear(client)["id"] for _ in range(10)] == [str(number) for number in range(10)]
 
 
 def test_a_socket_that_is_welcomed_is_read_in_full(node: Node, node_port: int) -> None:
