@@ -27,11 +27,16 @@ PROBLEM = {
     },
     "required": ["type", "title", "status", "detail", "code"],
 }
+BODY_ANSWERS = {
+    "413": "The body is too large",
+    "415": "The body is no JSON by its Content-Type",
+}
 ANSWERS = {
     "400": "Wrong fields",
     "401": "No valid session or access token",
-    "403": "Not allowed for your role",
+    "403": "Not allowed for your role, or for an access token that may only read",
     "404": "Not there, or not yours",
+    "406": "The answer is JSON, which Accept leaves out",
     "409": "Does not fit to what is there: one too many, or there already",
     "429": "Too many requests; see Retry-After",
     "503": "A part is away or busy; see Retry-After",
@@ -51,7 +56,8 @@ def declare_problems(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
     result["components"]["schemas"]["Problem"] = PROBLEM
     for methods in result["paths"].values():
         for operation in methods.values():
-            for status, description in ANSWERS.items():
+            possible = ANSWERS | (BODY_ANSWERS if "requestBody" in operation else {})
+            for status, description in possible.items():
                 operation["responses"].setdefault(status, answer(description))
     return result
 

@@ -10,7 +10,9 @@ from django.test import Client
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from rest_framework.throttling import UserRateThrottle
 
+from accounts.models import User
 from accounts.names import validate_name
+from tests.rest.conftest import ClientOf
 from tests.rest.test_access import OPERATIONS
 
 LISTS = {("get", "/workspaces"), ("get", "/projects"), ("post", "/projects")}  # asked by tests of their own
@@ -76,6 +78,12 @@ def test_the_answers_of_every_operation_are_compared_with_it(schema: Any) -> Non
 
     known = {(method, unnamed(path)) for path, methods in schema["paths"].items() for method in methods}
     assert known == LISTS | {(method, unnamed(path)) for method, path, *_ in OPERATIONS}
+
+
+def test_refusals_of_bodies_and_of_answers_are_declared(alice: User, client_of: ClientOf) -> None:
+    api = client_of(alice)
+    assert api.post("/api/v1/projects", "x=1", content_type="text/plain").status_code == 415
+    assert api.get("/api/v1/projects", headers={"accept": "text/html"}).status_code == 406
 
 
 def is_name(text: str) -> bool:
