@@ -47,6 +47,13 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     return home
 
 
+@pytest.fixture(scope="module")
+def office(home: Home) -> Iterator[Office]:
+    office = Office(home)
+    yield office
+    office.close()
+
+
 @pytest.fixture
 def relay(home: Home) -> Iterator[RelayServer]:
     """With the limits of the product, on a core of its own."""
@@ -58,12 +65,10 @@ def relay(home: Home) -> Iterator[RelayServer]:
 
 
 @pytest.fixture
-async def shops(home: Home, relay: RelayServer) -> AsyncIterator[tuple[Shop, Shop]]:
-    office = Office(home)
+async def shops(office: Office, relay: RelayServer) -> AsyncIterator[tuple[Shop, Shop]]:
     alice, charlie = (Shop.open(relay, office, name) for name in ("Alice", "Charlie"))
     yield alice, charlie
     await alice.close()
-    office.close()
 
 
 def cpu_seconds(relay: RelayServer) -> float:
