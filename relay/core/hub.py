@@ -14,7 +14,7 @@ from typing import Final
 from msgspec import UNSET, Raw, UnsetType
 
 from relay.core import frames
-from relay.core.connection import BACKEND, CLOSED, FREE, KNOWN, NEW, OPEN, PING_EVERY, PONG_WITHIN, Connection
+from relay.core.connection import BACKEND, CLOSED, FREE, FRONTEND, KNOWN, NEW, OPEN, PING_EVERY, PONG_WITHIN, Connection
 from relay.core.deadlines import Deadlines
 from relay.core.errors import OUTCOMES, Closing, Refused, Unreadable
 from relay.core.frames import encode
@@ -38,7 +38,11 @@ FRAME_COST: Final = 256  # bytes that a frame costs besides its own (GP-5E)
 LEASE: Final = 262_144  # bytes that a busy connection takes out of the rates at once; others less, from FREE on
 QUICK: Final = 0.002  # s; a connection that used up a lease sooner lets others have the loop's next turn
 BARRED = 5.0  # s that an address may open no connection after a flood (GP-53)
-LONGEST_PAUSE = 1.0  # s that a connection is left unread at once: less than the silence that makes a suspect (GP-13)
+LONGEST_PAUSE = {  # s that a connection is left unread at once
+    BACKEND: 1.0,  # less than the silence that makes a suspect (GP-13)
+    FRONTEND: 5.0,  # less than the time for a pong (GP-3)
+    "": 5.0,  # before the hello
+}
 LONGEST_WAIT = 5.0  # s; whose own rate would take longer is closed
 SHORTEST_SESSION = 16  # characters (GP-5)
 CLOSES = {"unauthorized": 4401, "forbidden": 4403, "rate_limited": 4429, "bad_frame": 4400, "relay_unavailable": 1012}
@@ -253,7 +257,7 @@ class Hub:
             self.close(connection, Closing(4400, unreadable.message), now)
 
     def control(self, connection: Connection, fragment: bool, now: float) -> bool:
-        """Charge a frame of WebSocket's own, a ping or a pong, or a `fragment` of a message (GP-53, GP-5E).
+        """Charge a frame of WebSocket's own: a ping, a pong, a small part of a message, or a `fragment` (GP-53, GP-5E).
 
         Return whether it is to be handled.
         """
@@ -277,7 +281,7 @@ class Hub:
         if connection.bytes.delay(now) > LONGEST_WAIT:
             self._bar(connection, "Too many bytes.", now)
         elif wait or before < QUICK:
-            connection.pause(min(wait, LONGEST_PAUSE))
+            connection.pause(min(wait, LONGEST_PAUSE[connection.peer]))
 
     def pay(self, connection: Connection, size: int, now: float) -> float:
         """Take bytes out of the rates of the connection, its key and its address; return the s until all are kept."""

@@ -33,6 +33,7 @@ REQUEST = (  # all that picows asks for; the real one was read and judged before
 NOBODY = asyncio.Protocol()  # uvloop keeps the last protocol that was not buffered: this one, not the upgrade's
 ABNORMAL, NO_CODE = 1006, 1005
 FOREIGN_CODES, MOST_CODE = (0, ABNORMAL), 4999  # of a close: what picows lets pass (RFC 6455, 7.4)
+SMALL = 512  # bytes; a fragment below that costs like a ping, since nobody needs many of them
 MOST_BEHIND = 1_000  # frames that are read and dropped behind our close; more than that is a flood, and cut
 
 
@@ -91,8 +92,9 @@ class Link:
         elif self.closing:
             self._drop()
         elif kind in (TEXT, BINARY, CONTINUATION):
-            if (frame.fin and kind != CONTINUATION) or self.on_control(True):
-                self._fragment(kind, bool(frame.fin), frame.get_payload_as_bytes())
+            payload = frame.get_payload_as_bytes()
+            if (frame.fin and kind != CONTINUATION) or self.on_control(len(payload) >= SMALL):
+                self._fragment(kind, bool(frame.fin), payload)
         elif self.on_control(False) and kind == PING:
             payload = frame.get_payload_as_bytes()
             self.write(bytes((0x8A, len(payload))) + payload)

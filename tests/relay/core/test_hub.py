@@ -448,7 +448,7 @@ def test_a_neighbour_of_who_floods_an_address_is_read_more_slowly_and_not_closed
     for _ in range(20):
         sends_bytes(neighbour, 2_000)
     assert neighbour.pauses
-    assert max(neighbour.pauses + flooder.pauses) <= 1
+    assert max(neighbour.pauses + flooder.pauses) <= 5
     assert is_open(neighbour)
 
 

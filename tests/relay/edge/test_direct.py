@@ -303,7 +303,7 @@ def test_a_connection_holds_no_task_and_no_scope(node: Node, node_port: int) -> 
 
 
 @pytest.mark.parametrize("welcomed", [True, False], ids=["welcomed", "before the hello"])
-@pytest.mark.parametrize("kind", [PING, PONG], ids=["pings", "pongs"])
+@pytest.mark.parametrize("kind", [PING, PONG, CONTINUATION], ids=["pings", "pongs", "empty fragments"])
 def test_a_flood_of_pings_ends_the_connection(node: Node, node_port: int, kind: int, welcomed: bool) -> None:
     node.hub.limits = msgspec.structs.replace(node.limits, rate=5)
     with ExitStack() as stack:
@@ -312,7 +312,10 @@ def test_a_flood_of_pings_ends_the_connection(node: Node, node_port: int, kind: 
         if welcomed:
             say(client, "hello", key=node.alice.public_key)
             assert hear(client)["type"] == "welcome"
-        client.say(*[frame(kind, b"?")] * 16)
+        if kind == CONTINUATION:
+            client.say(frame(TEXT, b"?" * 512, last=False), *[frame(kind, b"", last=False)] * 16)
+        else:
+            client.say(*[frame(kind, b"?")] * 16)
         for _ in range(10 if kind == PING else 0):  # the burst; above it none is answered
             client.assert_heard(PONG, b"?")
         assert hear(client) | {"message": ""} == {
@@ -373,10 +376,10 @@ def test_who_floods_behind_our_close_is_cut(node: Node, node_port: int) -> None:
 
 
 def test_a_flood_of_fragments_waits_in_the_network(node: Node, node_port: int) -> None:
-    node.hub.limits = msgspec.structs.replace(node.limits, rate_bytes=100_000)
+    node.hub.limits = msgspec.structs.replace(node.limits, rate_bytes=50_000)
     with ExitStack() as stack:
         (page,) = peers(stack, node_port, 1, node.alice.public_key)
-        page.say(frame(TEXT, b"[", last=False), *[frame(CONTINUATION, b"", last=False)] * 700)
+        page.say(frame(TEXT, b"[" * 512, last=False), *[frame(CONTINUATION, b" " * 512, last=False)] * 350)
         (connection,) = node.alice.tenant.connections
         until(lambda: connection.bytes.full_until > time.monotonic() + 1, "the fragments to be charged")
 
