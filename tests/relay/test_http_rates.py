@@ -53,7 +53,10 @@ async def test_every_request_is_charged(alice: Shop, verb: str) -> None:
 
 @pytest.mark.parametrize("verb", ["call", "send", "publish"])
 async def test_every_body_is_charged(alice: Shop, verb: str) -> None:
-    """The first is twice as large as what a second brings."""
+    """One that is larger than what two seconds bring is taken, and then none for a while."""
     await alice.calculator()
-    status, why = await asks(alice, verb, next(addresses), b'"' + b"x" * 1_000_000 + b'"')
+    ip, body = next(addresses), b'{"a":5,"b":3,"more":"' + b"x" * 100_000 + b'"}'
+    status, _ = await asks(alice, verb, ip, body)
+    assert status == {"call": 200, "send": 202, "publish": 200}[verb]
+    status, why = await asks(alice, verb, ip, body)
     assert (status, "Too many bytes" in why) == (429, True)
