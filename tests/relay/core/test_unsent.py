@@ -47,7 +47,7 @@ def test_what_a_slow_peer_has_read_meanwhile_is_not_counted(project: Unsent) -> 
 def test_the_peers_that_are_slow_for_longest_are_cut(process: Unsent, project: Unsent) -> None:
     peers = [Slow(project) for _ in range(6)]
     for peer in peers:
-        peer.backlog.add(bytearray(1_000), 1_000)  # type: ignore[arg-type]  # each an object of its own
+        peer.backlog.add(bytes(1_000), 1_000)  # each an object of its own
     assert project.is_too_much()
     project.relieve()
     assert [peer.is_cut for peer in peers] == [True, True, False, False, False, False]
