@@ -412,10 +412,12 @@ class Calls:
 
     def error(self, callee: Connection, frame: frames.Error, now: float) -> None:
         """Pass the function's error on and end the call."""
-        call = self._answered(callee, frame.id, now)
-        if call is not None:
-            code = frame.code if frame.code in FROM_CALLEE else "app_error"
-            self.fail(call, code, now, frame.message, None if frame.data is frames.NULL else frame.data)
+        call = callee.serving.get(frame.id)
+        if call is None:
+            self._unasked(callee, frame.id, now)
+            return
+        code = frame.code if frame.code in FROM_CALLEE else "app_error"
+        self.fail(call, code, now, frame.message, None if frame.data is frames.NULL else frame.data)
 
     def too_large(self, call: Call, now: float) -> None:
         """The answer is too large for the caller: both are told (GP-5A)."""
@@ -423,12 +425,6 @@ class Calls:
         if call.callee is not None:
             call.callee.notice("payload_too_large", message, call.cmd)
         self.fail(call, "payload_too_large", now, message)
-
-    def _answered(self, callee: Connection, call_id: str, now: float) -> Call | None:
-        call = callee.serving.get(call_id)
-        if call is None:
-            self._unasked(callee, call_id, now)
-        return call
 
     def relayed_error(self, callee: Connection, frame: frames.Error, now: float) -> None:
         """The callee's process says how the call ended: by its function, or as a relay ends it."""
