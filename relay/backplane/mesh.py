@@ -75,7 +75,6 @@ class Mesh(Others):
         self.connected = False
         self.is_leaving = self.has_left = False
         self.told_all = False  # the last batch went to all
-        self.announced = False  # changes of our servers, and nothing else since
         self.echoed = now
         self.beaten = 0.0
         self.ticked = now
@@ -128,22 +127,20 @@ class Mesh(Others):
         """
         if self.has_left:
             return None
-        if not self.everyone.entries and not self.announced:
-            self.roster.tell_changes(self.ticked)
-            self.announced = bool(self.everyone.entries)
-        if self.everyone.entries and not self.told_all:
-            self.told_all = True  # then it is the turn of a process, or who publishes much would stop all calls
-            return "", self.everyone.take()
-        self.told_all = False
+        if not self.told_all:
+            if not self.everyone.entries:
+                self.roster.tell_changes(self.ticked)
+            if self.everyone.entries:
+                self.told_all = True  # then it is the turn of a process, or who publishes much would stop all calls
+                return "", self.everyone.take()
+        told_all, self.told_all = self.told_all, False
         for process in self.processes.values() if self.connected else ():
             self.roster.answer(process)
             if process.outgoing.entries:
-                self.announced = False
                 # the next time it is another's turn
                 self.processes[process.id] = self.processes.pop(process.id)
                 return process.id, process.outgoing.take()
-        if self.announced or self.everyone.entries:
-            self.announced = False
+        if told_all:
             return self.take()
         if self.is_leaving:
             self.has_left = True
