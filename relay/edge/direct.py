@@ -83,6 +83,7 @@ class DirectSocket(Writer):
         if self.link.closing:
             return
         if self.paused is None:
+            self.link.read_in_portions()
             self.link.pause_reading()
         else:
             self.paused.cancel()

@@ -14,7 +14,7 @@ from mypy_extensions import mypyc_attr
 from picows import WSListener, WSMsgType, WSUpgradeResponse, WSUpgradeResponseWithListener
 from picows.picows import WSProtocol  # type: ignore[attr-defined]  # not exported, so its stub does not know it
 
-from relay.edge.gate import Gate
+from relay.edge.gate import Gate, Portions
 from relay.edge.wire import Wire
 
 READ_BUFFER = 2048  # bytes per idle connection; picows takes no less, and doubles it as needed
@@ -61,6 +61,7 @@ class Link:
         self.timer: asyncio.TimerHandle | None = None
         self.protocol: Any = None  # picows'
         self.waits = False  # nothing is read until `let_in`
+        self.passage = False  # something of gate.py stands before picows
 
     # --- in ----------------------------------------------------------------------------------------------------------
 
@@ -188,8 +189,15 @@ class Link:
     def hold(self, most: int, too_much: Callable[[], bool]) -> None:
         """Read at most so many bytes until `let_in`; gate.py says what becomes of more."""
         if self.protocol is not None:
+            self.passage = True
             gate = Gate(self, self.protocol, most, too_much)
             self.transport.underlying_transport.transport.set_protocol(gate)
+
+    def read_in_portions(self) -> None:
+        """Read at most gate.MOST_AT_ONCE at once from now on, since this peer sends too fast."""
+        if not self.passage and self.protocol is not None:
+            self.passage = True
+            self.transport.underlying_transport.transport.set_protocol(Portions(self.protocol))
 
     def wait_for_welcome(self) -> None:
         """Read nothing until `let_in`."""
@@ -199,6 +207,7 @@ class Link:
     def let_in(self) -> None:
         """Read from now on whatever picows takes."""
         if not self.closing:
+            self.passage = False
             self.transport.underlying_transport.transport.set_protocol(self.protocol)
             self._read_on()
 
