@@ -104,6 +104,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "gluer_site.mistaken.MistakenRequests",
     "gluer_site.unavailable.Unavailable",
 ]
 ROOT_URLCONF = "gluer_site.urls"

@@ -5,9 +5,9 @@ from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET
 
-from accounts.decorators import SignedInRequest, private_page
+from accounts.decorators import SignedInRequest, posted_from, private_form, private_page
 from accounts.digests import digest
 from accounts.models import Invitation
 from accounts.permissions import LARGEST_ID, invitations_for
@@ -32,7 +32,7 @@ def arrive(request: HttpRequest, text: str) -> HttpResponse:
 
 
 @never_cache
-@require_POST
+@posted_from("invitation", "text")
 def decline_by_link(request: HttpRequest, text: str) -> HttpResponse:
     """For somebody who has no account and wants none."""
     invitation = find(text)
@@ -46,7 +46,7 @@ def show(request: SignedInRequest, invitation_id: int) -> HttpResponse:
     return render(request, "accounts/invitation.html", {"invitation": own(request, invitation_id)})
 
 
-@private_page("POST")
+@private_form("own_invitation", "invitation_id")
 def accept(request: SignedInRequest, invitation_id: int) -> HttpResponse:
     invitation = own(request, invitation_id)
     try:
@@ -58,7 +58,7 @@ def accept(request: SignedInRequest, invitation_id: int) -> HttpResponse:
     return redirect("dashboard")
 
 
-@private_page("POST")
+@private_form("own_invitation", "invitation_id")
 def decline(request: SignedInRequest, invitation_id: int) -> HttpResponse:
     own(request, invitation_id).delete()
     messages.success(request, "You have declined the invitation.")

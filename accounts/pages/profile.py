@@ -6,7 +6,7 @@ from django.forms import BaseForm
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
-from accounts.decorators import SignedInRequest, private_page
+from accounts.decorators import SignedInRequest, private_form, private_page
 from accounts.forms import NameForm, TokenForm
 from accounts.models import AccessToken
 
@@ -16,7 +16,7 @@ def show(request: SignedInRequest) -> HttpResponse:
     return page(request)
 
 
-@private_page("POST")
+@private_form("profile")
 def rename(request: SignedInRequest) -> HttpResponse:
     form = NameForm(request.POST, instance=request.user, auto_id="person_%s")
     if not form.is_valid():
@@ -27,7 +27,7 @@ def rename(request: SignedInRequest) -> HttpResponse:
     return redirect("profile")
 
 
-@private_page("POST")
+@private_form("profile")
 def make_token(request: SignedInRequest) -> HttpResponse:
     form = TokenForm(request.POST)
     if form.is_valid():

@@ -6,7 +6,7 @@ from django.forms import BaseForm
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
-from accounts.decorators import SignedInRequest, private_page
+from accounts.decorators import SignedInRequest, private_form, private_page
 from accounts.forms import InvitationForm, RoleForm, WorkspaceForm
 from accounts.invitations import TooManyInvitations, invite, send_again
 from accounts.models import Membership
@@ -18,7 +18,7 @@ def show(request: SignedInRequest, workspace_id: int) -> HttpResponse:
     return page(request, get_membership(request.user, workspace_id))
 
 
-@private_page("POST")
+@private_form("workspace", "workspace_id")
 def rename(request: SignedInRequest, workspace_id: int) -> HttpResponse:
     membership = get_membership(request.user, workspace_id, OWNERS)
     form = WorkspaceForm(request.POST, instance=membership.workspace)
@@ -30,7 +30,7 @@ def rename(request: SignedInRequest, workspace_id: int) -> HttpResponse:
     return redirect("workspace", workspace_id)
 
 
-@private_page("POST")
+@private_form("workspace", "workspace_id")
 def invite_member(request: SignedInRequest, workspace_id: int) -> HttpResponse:
     membership = get_membership(request.user, workspace_id, MANAGERS)
     form = InvitationForm(membership, request.POST)
@@ -49,7 +49,7 @@ def invite_member(request: SignedInRequest, workspace_id: int) -> HttpResponse:
     return page(request, membership, status, invitation_form=form)
 
 
-@private_page("POST")
+@private_form("workspace", "workspace_id")
 def resend_invitation(request: SignedInRequest, workspace_id: int, invitation_id: int) -> HttpResponse:
     invitation = get_invitation(request.user, workspace_id, invitation_id)
     try:
@@ -61,7 +61,7 @@ def resend_invitation(request: SignedInRequest, workspace_id: int, invitation_id
     return redirect("workspace", workspace_id)
 
 
-@private_page("POST")
+@private_form("workspace", "workspace_id")
 def revoke_invitation(request: SignedInRequest, workspace_id: int, invitation_id: int) -> HttpResponse:
     invitation = get_invitation(request.user, workspace_id, invitation_id)
     invitation.delete()
@@ -69,7 +69,7 @@ def revoke_invitation(request: SignedInRequest, workspace_id: int, invitation_id
     return redirect("workspace", workspace_id)
 
 
-@private_page("POST")
+@private_form("workspace", "workspace_id")
 def change_role(request: SignedInRequest, workspace_id: int, membership_id: int) -> HttpResponse:
     get_membership(request.user, workspace_id, OWNERS)
     member = get_object_or_404(Membership, pk=membership_id, workspace_id=workspace_id)

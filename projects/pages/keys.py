@@ -5,7 +5,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 
-from accounts.decorators import SignedInRequest, posted, private_page
+from accounts.decorators import SignedInRequest, posted, private_form, private_page
 from projects.forms import KeyForm
 from projects.models import Key
 from projects.pages.secret import reveal
@@ -46,7 +46,7 @@ def made(request: SignedInRequest, project_id: str, form: KeyForm) -> bool:
     return True
 
 
-@private_page("POST")
+@private_form("keys", "project_id")
 def reveal_key(request: SignedInRequest, project_id: str, key_id: int) -> HttpResponse:
     key = get_managed_key(request.user, project_id, key_id)
     return reveal(request, key.project, f"{key.kind} key “{key.name}”", key.text)

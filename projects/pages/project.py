@@ -4,7 +4,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 
-from accounts.decorators import SignedInRequest, posted, private_page
+from accounts.decorators import SignedInRequest, posted, private_form, private_page
 from projects import sdk
 from projects.forms import DeleteForm, SettingsForm
 from projects.pages.addresses import addresses
@@ -40,7 +40,7 @@ def change_settings(request: SignedInRequest, project_id: str) -> HttpResponse:
     return render(request, "projects/settings.html", context, status=400 if form.is_bound else 200)
 
 
-@private_page("POST")
+@private_form("project_settings", "project_id")
 def reveal_password(request: SignedInRequest, project_id: str) -> HttpResponse:
     project = get_managed_project(request.user, project_id)
     return reveal(request, project, "password", project.password)
