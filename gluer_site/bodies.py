@@ -7,7 +7,11 @@ was sent before, and a proxy in between takes the server for broken (RFC 9112, 9
 import asyncio
 from typing import Any
 
-from relay.core.errors import Refused
+from django.http import HttpResponse
+from django.template.loader import render_to_string
+
+from gluer_site.early_answers import messages_of
+from relay.core.errors import OUTCOMES, Refused
 from relay.edge.exchange import BODY_WITHIN, Exchange, too_large
 from relay.edge.headers import header
 
@@ -65,7 +69,10 @@ class Body:
 
 
 class BoundedBodies:
-    """Wraps Django, which reads bodies of any size into files, for any time. `most` bytes, `seconds` for the whole."""
+    """Wraps Django, which reads bodies of any size into files, for any time. `most` bytes, `seconds` for the whole.
+
+    Above them REST is answered by a problem, and a browser by a page.
+    """
 
     def __init__(self, application: Any, most: int = MOST_OF_PAGES, seconds: float = BODY_WITHIN) -> None:
         self.application, self.most, self.seconds = application, most, seconds
@@ -90,7 +97,18 @@ class BoundedBodies:
             return {"type": "http.disconnect"}
 
         await self.application(scope, bounded, send)
-        if refused is not None:
+        if refused is None:
+            return
+        if scope["path"].startswith("/api/"):
             exchange = Exchange(scope, receive, send)
             exchange.allow_origin = b""
             await exchange.problem(refused)
+            return
+        for message in messages_of(self.page(refused)):
+            await send(message)
+
+    def page(self, refused: Refused) -> HttpResponse:
+        """What a browser is told."""
+        status = OUTCOMES[refused.code].status
+        context = {"too_large": status == 413, "most": self.most // 1024, "seconds": self.seconds}
+        return HttpResponse(render_to_string("refused_body.html", context), status=status)

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from gluer_site.content_security import protect
+from gluer_site.early_answers import messages_of
 from gluer_site.unavailable import unavailable
 
 AT_ONCE = 16  # requests that have a thread
@@ -45,7 +45,7 @@ class PageThreads:
         try:
             await self.application(scope, receive_and_wait, keep)
         except NoPlace:
-            answer = refusal(scope["path"])
+            answer = messages_of(unavailable(scope["path"]))
         finally:
             if placed:
                 self.places.release()
@@ -64,11 +64,3 @@ class PageThreads:
             raise NoPlace from None
         finally:
             self.waiting -= 1
-
-
-def refusal(path: str) -> list[dict[str, Any]]:
-    """503 as ASGI messages."""
-    response = protect(unavailable(path))
-    headers = [(name.lower().encode(), value.encode()) for name, value in response.items()]
-    start = {"type": "http.response.start", "status": response.status_code, "headers": headers}
-    return [start, {"type": "http.response.body", "body": response.content}]

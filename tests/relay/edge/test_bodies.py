@@ -10,7 +10,7 @@ import pytest
 from gluer_site.bodies import BoundedBodies, ReadToEnd
 from tests.relay.edge.server import EdgeServer
 
-MOST = 1_000  # bytes
+MOST = 1_024  # bytes
 
 
 async def reads_all(scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -34,6 +34,9 @@ def client() -> Iterator[http.client.HTTPConnection]:
     server.stop()
 
 
+ADDRESS = "/api/v1/projects"
+
+
 def told(client: http.client.HTTPConnection) -> tuple[int, Any]:
     answer = client.getresponse()
     problem = json.loads(answer.read())
@@ -48,12 +51,27 @@ def test_a_body_has_a_size(
     client: http.client.HTTPConnection, size: int, answer: tuple[int, Any], chunked: bool
 ) -> None:
     for _ in range(2):  # on one connection
-        client.request("POST", "/", iter([b"x" * size]) if chunked else b"x" * size, encode_chunked=chunked)
+        client.request("POST", ADDRESS, iter([b"x" * size]) if chunked else b"x" * size, encode_chunked=chunked)
         assert told(client) == answer
 
 
 def test_and_a_time(client: http.client.HTTPConnection) -> None:
-    client.putrequest("POST", "/")
+    client.putrequest("POST", ADDRESS)
     client.putheader("Content-Length", "100")
     client.endheaders(b"x")
     assert told(client) == (400, "bad_frame")
+
+
+@pytest.mark.parametrize(("size", "status", "sentence"), [(MOST + 1, 413, "than 1 KiB"), (None, 400, "within 0.2 s")])
+def test_a_browser_is_told_by_a_page(
+    client: http.client.HTTPConnection, size: int | None, status: int, sentence: str
+) -> None:
+    client.putrequest("POST", "/ctx/profile/name")
+    client.putheader("Content-Length", str(size or 100))
+    client.endheaders(b"x" * (size or 1))
+    answer = client.getresponse()
+    page = answer.read().decode()
+    assert (answer.status, answer.headers["Content-Type"]) == (status, "text/html; charset=utf-8")
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    assert sentence in page
+    assert "nothing was changed" in page
