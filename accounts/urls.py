@@ -12,6 +12,7 @@ urlpatterns = [
     path("ctx/profile", profile.show, name="profile"),
     path("ctx/profile/name", profile.rename, name="profile_name"),
     path("ctx/profile/tokens", profile.make_token, name="make_token"),
+    path("ctx/profile/tokens/<int:token_id>", profile.show_new_token, name="new_token"),
     path("ctx/profile/tokens/<int:token_id>/revoke", profile.revoke_token, name="revoke_token"),
     path("ctx/workspaces/<int:workspace_id>", workspace.show, name="workspace"),
     path("ctx/workspaces/<int:workspace_id>/name", workspace.rename, name="rename_workspace"),

@@ -7,13 +7,10 @@ The checksum lets secret scanners and SDKs tell a private key from text that mer
 import re
 import zlib
 from dataclasses import dataclass
-from functools import lru_cache
-
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from django.conf import settings
 
 from accounts.alphabet import LETTERS, SECRET_LENGTH, random_text
 from accounts.digests import digest
+from accounts.encryption import UndecryptableError, decrypt, encrypt
 
 __all__ = ["ParsedKey", "UndecryptableError", "decrypt", "digest", "encrypt", "make_key", "make_password", "parse_key"]
 
@@ -24,10 +21,6 @@ CHECKSUM_LENGTH = 6  # characters: 30 bits of a CRC-32
 KEY = re.compile(
     rf"gluer_(pub|prv)_([a-z2-7]{{{ID_LENGTH}}})_[a-z2-7]{{{SECRET_LENGTH}}}([a-z2-7]{{{CHECKSUM_LENGTH}}})?"
 )
-
-
-class UndecryptableError(Exception):
-    """Kept under an encryption key that GLUER_ENCRYPTION_KEYS does not hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,22 +60,3 @@ def parse_key(text: str) -> ParsedKey | None:
     if prefix == "pub":
         return None if check else ParsedKey(PUBLIC, project_id)
     return ParsedKey(PRIVATE, project_id) if check == checksum(text[:-CHECKSUM_LENGTH]) else None
-
-
-def encrypt(text: str) -> str:
-    return cipher(tuple(settings.ENCRYPTION_KEYS)).encrypt(text.encode()).decode()
-
-
-def decrypt(token: str) -> str:
-    """Raises UndecryptableError when none of ENCRYPTION_KEYS fits."""
-    try:
-        return cipher(tuple(settings.ENCRYPTION_KEYS)).decrypt(token.encode()).decode()
-    except InvalidToken:
-        raise UndecryptableError(
-            "None of GLUER_ENCRYPTION_KEYS decrypts this: add the key it was made with to the list's end."
-        ) from None
-
-
-@lru_cache(maxsize=4)  # one entry in service; tests bring others
-def cipher(keys: tuple[str, ...]) -> MultiFernet:
-    return MultiFernet([Fernet(key) for key in keys])

@@ -7,8 +7,12 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
 from accounts.decorators import SignedInRequest, private_form, private_page
+from accounts.digests import digest
+from accounts.encryption import decrypt, encrypt
 from accounts.forms import NameForm, TokenForm
 from accounts.models import AccessToken
+
+NEW = "new_token"  # in the session, from the form that makes a token to the page that shows it
 
 
 @private_page("GET")
@@ -37,8 +41,20 @@ def make_token(request: SignedInRequest) -> HttpResponse:
         except ValidationError as error:
             form.add_error(None, error.messages)
         else:
-            return render(request, "accounts/new_token.html", {"token": token, "text": text})
+            request.session[NEW] = encrypt(text)
+            return redirect("new_token", token.pk)
     return page(request, token_form=form)
+
+
+@private_page("GET")
+def show_new_token(request: SignedInRequest, token_id: int) -> HttpResponse:
+    """Show a token's text to the browser that has just made it, once."""
+    token = get_object_or_404(AccessToken, pk=token_id, user=request.user)
+    text = decrypt(request.session.pop(NEW, encrypt("")))
+    if digest(text) != token.digest:
+        messages.info(request, f"“{token.name}” is shown once, when it is made. Make another if you have no copy.")
+        return redirect("profile")
+    return render(request, "accounts/new_token.html", {"token": token, "text": text})
 
 
 @private_page("GET", "POST")

@@ -72,15 +72,35 @@ def test_one_changes_ones_name(page: Client, alice: User) -> None:
     assert alice.name == "Alicia"
 
 
+TOKEN = {"name": "laptop", "days": "30", "scope": "read"}
+
+
 def test_an_access_token_is_shown_once(page: Client, alice: User) -> None:
-    answer = page.post("/ctx/profile/tokens", {"name": "laptop", "days": "30", "scope": "read"})
+    answer = page.post("/ctx/profile/tokens", TOKEN, follow=True)
     token = AccessToken.objects.get()
     [text] = [word for word in answer.text.replace("<", " ").replace(">", " ").split() if word.startswith("gluer_pat_")]
     assert text.endswith(token.hint)
     assert len(text) == len("gluer_pat_") + 32
     assert token.scope == "read"
     assert token.expires_at < timezone.now() + timedelta(days=30)
+    assert "no-store" in answer["Cache-Control"]
     assert text not in page.get("/ctx/profile").text
+
+
+def test_a_new_tokens_page_that_is_loaded_again_makes_no_second_token(page: Client, alice: User) -> None:
+    where = page.post("/ctx/profile/tokens", TOKEN).url  # type: ignore[attr-defined]
+    assert "gluer_pat_" in page.get(where).text
+    again = page.get(where, follow=True)
+    assert again.redirect_chain == [("/ctx/profile", 302)]
+    assert "is shown once" in again.text
+    assert AccessToken.objects.count() == 1
+
+
+def test_a_token_that_was_not_shown_yet_is_kept_encrypted(page: Client, alice: User) -> None:
+    where = page.post("/ctx/profile/tokens", TOKEN).url  # type: ignore[attr-defined]
+    assert "gluer_pat_" not in str(page.session.items())
+    AccessToken.objects.all().delete()
+    assert page.get(where).status_code == 404
 
 
 def test_a_token_too_many_is_refused(page: Client, alice: User) -> None:
