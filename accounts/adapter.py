@@ -28,8 +28,15 @@ APP = "allauth.account"  # whose ACCOUNT_RATE_LIMITS are counted
 
 class AccountAdapter(DefaultAccountAdapter):
     error_messages = DefaultAccountAdapter.error_messages | {
-        "too_many_login_attempts": "Too many failed login attempts. Wait five minutes and try again; if that does not "
-        "help, choose a new password by mail, or come back tomorrow."
+        "account_inactive": "An operator has closed this account.",
+        "duplicate_email": "You have this address already, or it waits until you confirm it.",
+        "email_password_mismatch": "The e-mail address or the password is not correct.",
+        "email_taken": "This e-mail address belongs to another account.",
+        "enter_current_password": "This is not your current password.",
+        "incorrect_password": "The password is not correct.",
+        "invalid_password_reset": "This link has ended. Have a new one mailed.",
+        "too_many_login_attempts": "Too many failed attempts to sign in. Wait five minutes and try again; if that does "
+        "not help, choose a new password by mail, or come back tomorrow.",
     }
 
     def save_user(
@@ -152,4 +159,4 @@ def at_site(context: dict[str, Any]) -> dict[str, Any]:
         for name, value in context.items()
         if name.endswith("_url")
     }
-    return {**context, **links, "current_site": {"name": "Gluer", "domain": site.netloc}}
+    return {**context, **links, "site_url": settings.SITE_URL}

@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 
 from accounts.invitations import invite, send_again
 from accounts.models import Invitation, Membership, Role, Workspace
-from accounts.names import validate_address
+from accounts.names import NO_ADDRESS, validate_address
 from accounts.permissions import MANAGERS, get_invitation, get_membership, invitations_of, workspaces_of
 from accounts.rest import ModelSerializer, signed_in
 
@@ -38,7 +38,9 @@ class WorkspaceList(generics.ListAPIView[Workspace]):
 
 
 class InvitationSerializer(ModelSerializer[Invitation]):
-    email = serializers.EmailField(max_length=254, validators=[validate_address])
+    email = serializers.EmailField(
+        max_length=254, validators=[validate_address], error_messages={"invalid": NO_ADDRESS}
+    )
     role = serializers.ChoiceField(choices=Role.choices, default=Role.MEMBER, help_text="At most your own role.")
     inviter = serializers.CharField(source="inviter.name", read_only=True)
 

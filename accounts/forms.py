@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts.models import LONGEST_TOKEN_LIFE, TOKEN_LIFE, Membership, Role, Scope, User, Workspace
-from accounts.names import LONGEST_NAME, validate_address, validate_name
+from accounts.names import LONGEST_NAME, NO_ADDRESS, validate_address, validate_name
 
 
 class SignupForm(forms.Form):
@@ -45,7 +45,12 @@ class RoleForm(forms.Form):
 class InvitationForm(RoleForm):
     """Asks whom to invite, and as what: at most the inviter's own role."""
 
-    email = forms.EmailField(label="E-mail address", max_length=254, validators=[validate_address])
+    email = forms.EmailField(
+        label="E-mail address",
+        max_length=254,
+        validators=[validate_address],
+        error_messages={"invalid": NO_ADDRESS},
+    )
     field_order = ["email", "role"]
 
     def __init__(self, inviter: Membership, *args: Any, **kwargs: Any) -> None:

@@ -14,7 +14,9 @@ validate_name = RegexValidator(
     inverse_match=True,
 )
 
+NO_ADDRESS = "Enter a valid e-mail address."
+
 # Django's validator lets pass controls in quotes, and a domain that shows as another one.
 validate_address = RegexValidator(
-    UNSEEN, "An e-mail address has no control or invisible characters.", inverse_match=True
+    UNSEEN, "An e-mail address has no control or invisible characters.", "unseen", inverse_match=True
 )

@@ -43,7 +43,7 @@ def device(alice: User) -> Client:
 
 
 def test_guesses_from_elsewhere_lock_nobody_out(alice: User) -> None:
-    assert "Too many failed login attempts. Wait five minutes" in guess(at(ELSEWHERE), alice, 6)
+    assert "Too many failed attempts to sign in. Wait five minutes" in guess(at(ELSEWHERE), alice, 6)
     assert log_in(at(HERE), alice)
 
 
@@ -99,7 +99,7 @@ def test_a_new_password_lets_its_owner_in_from_anywhere(
 
 
 def test_a_known_device_may_not_guess_for_ever(alice: User, device: Client) -> None:
-    assert "Too many failed login attempts" in guess(device, alice, 6)
+    assert "Too many failed attempts to sign in" in guess(device, alice, 6)
     assert not log_in(device, alice)
 
 

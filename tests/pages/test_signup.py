@@ -86,7 +86,7 @@ def test_mails_lead_to_the_site_whatever_host_was_asked(
     ("field", "value", "sentence"),
     [
         ("name", "", "This field is required"),
-        ("email", "nonsense", "Enter a valid email address"),
+        ("email", "nonsense", "Enter a valid e-mail address"),
         ("email", "dora@ex\u202eample.org", "no control or invisible characters"),
         ("password1", "12345678", "too common"),
         ("password2", "another one", "same password"),
@@ -105,7 +105,7 @@ def test_an_address_that_is_taken_is_not_given_away(
     free = Client().post("/accounts/signup/", FORM)
     assert taken.url == free.url  # type: ignore[attr-defined]
     assert User.objects.count() == 2
-    assert "already exists" in str(mailoutbox[0].body)
+    assert "has an account already" in str(mailoutbox[0].body)
 
 
 def test_sign_in_by_e_mail_and_out(alice: User, client: Client) -> None:
@@ -119,7 +119,7 @@ def test_sign_in_by_e_mail_and_out(alice: User, client: Client) -> None:
 def test_a_wrong_password_is_refused_and_soon_too_many(alice: User, client: Client) -> None:
     answers = [client.post("/accounts/login/", {"login": alice.email, "password": "wrong"}) for _ in range(6)]
     assert "not correct" in answers[0].text
-    assert "Too many failed login attempts" in answers[-1].text
+    assert "Too many failed attempts to sign in" in answers[-1].text
     client.post("/accounts/login/", {"login": alice.email, "password": PASSWORD})
     assert client.get("/ctx").status_code == 302
 
