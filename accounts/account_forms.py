@@ -3,6 +3,7 @@
 from typing import Any
 
 from allauth.account import forms
+from allauth.account.adapter import get_adapter
 from django.contrib.auth.hashers import make_password
 from django.forms import EmailField, Field
 from django.http import HttpRequest
@@ -41,7 +42,13 @@ class SignUpForm(InOwnWords, forms.SignupForm):
 
 
 class AddEmailForm(InOwnWords, forms.AddEmailForm):
-    """Asks for another e-mail address."""
+    """Asks for another e-mail address, and tells the one that there is while its owner can still stop the change."""
+
+    def save(self, request: HttpRequest) -> Any:
+        wanted = {"to_email": self.cleaned_data["email"]}
+        assert self.user is not None
+        get_adapter(request).send_notification_mail("account/email/email_change_asked", self.user, wanted)
+        return super().save(request)
 
 
 class ChangePasswordForm(InOwnWords, forms.ChangePasswordForm):

@@ -3,6 +3,8 @@
 # mypy: allow-any-generics
 # Django's admin and form classes cannot be subscripted at run time.
 
+from http import HTTPStatus
+
 from allauth.account.decorators import secure_admin_login
 from allauth.account.models import EmailAddress
 from django.contrib import admin
@@ -10,8 +12,9 @@ from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import UserCreationForm
 from django.contrib.auth.models import Group
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
+from accounts.adapter import AccountAdapter
 from accounts.models import AccessToken, Invitation, Membership, User, Workspace
 
 admin.site.site_header = admin.site.site_title = "Gluer"
@@ -59,6 +62,14 @@ class PersonAdmin(UserAdmin):
         waiting = EmailAddress.objects.select_related("user").filter(user__in=queryset, primary=True, verified=False)
         done = [found.email for found in waiting if may_change(request, found.user) and found.set_verified()]
         self.message_user(request, f"Confirmed: {', '.join(done) or 'none, since none was waiting'}.")
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
+        """Tell whose password it was; a redirect means that it was changed."""
+        response = super().user_change_password(request, id, form_url)
+        if response.status_code == HTTPStatus.FOUND:
+            person = User.objects.get(pk=id)
+            AccountAdapter(request).send_notification_mail("account/email/password_by_operator", person)
+        return response
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> list[str]:
         """People change their address themselves, since it must be confirmed."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
+from allauth.account.models import EmailAddress
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import PermissionsMixin
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -54,7 +55,9 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     @transaction.atomic
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Save; a new user gets a personal workspace, and a new password ends all access tokens, whichever way."""
+        """Save; a new user gets a personal workspace. A new password, whichever way it comes, ends all access tokens
+        and a change of the e-mail address that nobody has confirmed.
+        """
         new = self._state.adding
         # What `set_password` was given; a mere rehash of the same password leaves None.
         new_password = self._password is not None
@@ -64,6 +67,7 @@ class User(AbstractBaseUser, PermissionsMixin):
             Workspace.make(f"{self.name or self.email}’s workspace", owner=self)
         elif new_password:
             self.access_tokens.all().delete()
+            EmailAddress.objects.filter(user=self, verified=False).exclude(email=self.email).delete()
 
 
 class Workspace(models.Model):

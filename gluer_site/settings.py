@@ -252,6 +252,8 @@ ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_CONFIRM_EMAIL_ON_GET = False
 ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = True
 ACCOUNT_CHANGE_EMAIL = True  # one address per person
+ACCOUNT_REAUTHENTICATION_REQUIRED = True  # to change the address: whoever finds an open browser takes no account
+ACCOUNT_EMAIL_NOTIFICATIONS = True  # of a changed password or address
 ACCOUNT_EMAIL_SUBJECT_PREFIX = "[Gluer] "
 ACCOUNT_RATE_LIMITS = {  # number/time/of what; an IPv6 address counts with its /64 (docs/limits.md)
     "login": "",  # counted by AccountAdapter, which knows devices that logged in before
