@@ -4,11 +4,12 @@ from django.conf import settings
 from django.urls import path
 from django.views.generic import RedirectView, TemplateView
 
-from accounts.pages import invitation, profile, workspace
+from accounts.pages import confirmation, invitation, profile, workspace
 
 urlpatterns = [
     path("", TemplateView.as_view(template_name="landing.html"), name="landing"),
     path("favicon.ico", RedirectView.as_view(url=f"{settings.STATIC_URL}icon.svg", permanent=True)),
+    path("accounts/confirm-email/resend", confirmation.resend, name="resend_confirmation"),
     path("ctx/profile", profile.show, name="profile"),
     path("ctx/profile/name", profile.rename, name="profile_name"),
     path("ctx/profile/tokens", profile.make_token, name="make_token"),

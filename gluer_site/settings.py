@@ -262,6 +262,7 @@ ACCOUNT_RATE_LIMITS = {  # number/time/of what; an IPv6 address counts with its 
     "login_failed_anywhere": "1000/d/key",  # key: an e-mail address
     "login_known": "30/m/key",  # key: an account, tried from a device that it has used
     "login_failed_known": "5/5m/key",
+    "confirm_email": "",  # its mails are counted as "mail"
     "signup": "20/m/ip,500/d/ip",
     "reset_password": "20/m/ip,500/d/ip",
     "manage_email": "10/m/user,50/d/user",  # each change mails an address

@@ -1,7 +1,10 @@
-"""Where mail goes on this installation."""
+"""Where mail goes on this installation, and which address waits for its confirmation."""
 
 from django import template
 from django.conf import settings
+from django.template.context import Context
+
+from accounts.pages.confirmation import address_of, waiting_login
 
 register = template.Library()
 
@@ -10,3 +13,10 @@ register = template.Library()
 def mail_is_printed() -> bool:
     """True when mail is printed where Gluer runs, as the embedded mode does, instead of being sent."""
     return str(settings.EMAIL_BACKEND).endswith("console.EmailBackend")
+
+
+@register.simple_tag(takes_context=True)
+def waiting_address(context: Context) -> str:
+    """What this browser has signed up or in with, and nobody has confirmed yet; empty if there is none."""
+    login = waiting_login(context["request"])
+    return address_of(login) if login else ""

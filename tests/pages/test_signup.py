@@ -181,10 +181,52 @@ def assert_strict(html: str) -> None:
     assert "<style" not in html
 
 
-@pytest.mark.parametrize("path", ["confirm-email", "password/reset/done"])
-@pytest.mark.parametrize(("backend", "sentence"), [("console", "in the terminal"), ("smtp", "spam folder")])
-def test_it_is_said_where_mail_goes(
-    db: None, client: Client, settings: Settings, path: str, backend: str, sentence: str
+SAID = [("console", "in the terminal", "have mailed"), ("smtp", "have mailed", "in the terminal")]
+
+
+@pytest.mark.parametrize(("backend", "sentence", "other"), SAID)
+def test_one_thing_is_said_of_where_mail_goes(
+    db: None, client: Client, settings: Settings, backend: str, sentence: str, other: str
 ) -> None:
+    client.post("/accounts/signup/", FORM)
     settings.EMAIL_BACKEND = f"django.core.mail.backends.{backend}.EmailBackend"
-    assert sentence in client.get(f"/accounts/{path}/").text
+    for path in ("confirm-email", "password/reset/done"):
+        page = client.get(f"/accounts/{path}/").text
+        assert sentence in page
+        assert other not in page
+
+
+RESEND = "/accounts/confirm-email/resend"
+
+
+@pytest.mark.parametrize("email", [FORM["email"], "alice@example.org"])
+def test_the_mail_of_a_sign_up_is_sent_again(
+    alice: User, client: Client, mailoutbox: list[EmailMessage], email: str
+) -> None:
+    """An address that has an account gets its own mail again, and nobody learns of it."""
+    page = client.post("/accounts/signup/", {**FORM, "email": email}, follow=True).text
+    assert email.lower() in page
+    assert f'action="{RESEND}"' in page
+    assert "sent the mail again" in client.post(RESEND, follow=True).text
+    assert len(mailoutbox) == 2
+    assert mailoutbox[0].body.split("http")[0] == mailoutbox[1].body.split("http")[0]
+
+
+def test_only_so_many_mails_are_sent_again(db: None, client: Client, mailoutbox: list[EmailMessage]) -> None:
+    client.post("/accounts/signup/", FORM)
+    for _ in range(8):
+        client.post(RESEND)
+    assert len(mailoutbox) == 5
+
+
+def test_a_confirmed_address_and_a_stranger_are_sent_nothing_again(
+    db: None, client: Client, mailoutbox: list[EmailMessage]
+) -> None:
+    client.post("/accounts/signup/", FORM)
+    Client().post(link_in(mailoutbox[0]))
+    for browser in (client, Client()):
+        assert browser.post(RESEND).url == "/accounts/login/"  # type: ignore[attr-defined]
+    assert len(mailoutbox) == 1
+    page = Client().get("/accounts/confirm-email/").text
+    assert RESEND not in page
+    assert "Sign in" in page
