@@ -22,6 +22,10 @@ class Section:
     membership: Membership
     cards: list[Card]
 
+    @property
+    def project_ids(self) -> list[str]:
+        return [card.project.id for card in self.cards]
+
 
 @private_page("GET")
 def show(request: SignedInRequest) -> HttpResponse:

@@ -1,14 +1,20 @@
 """Making, changing and deleting projects and keys through the pages."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import User, Workspace
+from billing.months import month_of
+from billing.usage import Count, fold, record_batch
 from projects.models import MOST_KEYS, MOST_PROJECTS, Key, Project
 from projects.pages.addresses import DEFAULT_RELAY_URL
+
+DAY = timedelta(days=1)
 
 
 @pytest.fixture
@@ -28,6 +34,21 @@ def test_a_new_project_has_everything(page: Client, workspace: Workspace) -> Non
     assert re.fullmatch("[a-z2-7]{12}", project.id)
     assert len(project.password) >= 32
     assert "Shop" in page.get("/ctx").text
+
+
+def test_the_dashboard_shows_which_projects_the_months_requests_come_from(page: Client, workspace: Workspace) -> None:
+    """As the mails about the limit promise."""
+    now = timezone.now()
+    projects = [Project.make(workspace, name) for name in ("Shop", "Blog", "Gone")]
+    counts = [Count(workspace.pk, project.id, now, 1_000 + n) for n, project in enumerate(projects)]
+    record_batch("p", 1, now, counts[:2])
+    fold(now)
+    record_batch("p", 2, now, [*counts[1:], Count(workspace.pk, projects[0].id, month_of(now).start - DAY, 7)])
+    projects[2].delete()
+    html = page.get("/ctx").text
+    shown = dict(re.findall(r'<h3><a href="/ctx/projects/(\w+)">.*?<dd>([\d,]+) requests</dd>', html, re.S))
+    assert shown == {projects[0].id: "1,000", projects[1].id: "2,002"}
+    assert "Deleted projects made 1,002 requests this month." in html
 
 
 @pytest.mark.parametrize("path", ["", "/keys"])
