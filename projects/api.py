@@ -56,17 +56,49 @@ class ProjectSettingsSerializer(ProjectSerializer):
     workspace = Number(source="workspace_id", read_only=True)
 
 
-class ProjectList(generics.ListCreateAPIView[Project]):
-    """Your workspaces' projects; a new one comes with a password and a key of each kind."""
+class KeySerializer(ModelSerializer[Key]):
+    key = serializers.SerializerMethodField(help_text="Public keys only; a private one is shown by `reveal`.")
+
+    class Meta:
+        model = Key
+        fields = ["id", "kind", "name", "key", "hint", "created_at", "last_used_at", "revoked_at"]
+        read_only_fields = ["id", "hint", "last_used_at", "revoked_at"]
+
+    def get_key(self, key: Key) -> str | None:
+        return key.text if key.kind == Kind.PUBLIC else None
+
+
+class NewKeySerializer(KeySerializer):
+    def get_key(self, key: Key) -> str:
+        return key.text
+
+
+class NewProjectSerializer(ProjectSerializer):
+    """A project with what whoever made it needs to use it."""
+
+    keys = NewKeySerializer(many=True, read_only=True)
+    password = serializers.CharField(read_only=True)
+
+    class Meta(ProjectSerializer.Meta):
+        fields = [*ProjectSerializer.Meta.fields, "keys", "password"]
+
+
+class ProjectList(generics.ListAPIView[Project]):
+    """Your workspaces' projects."""
 
     serializer_class = ProjectSerializer
 
     def get_queryset(self) -> QuerySet[Project]:
         return projects_of(signed_in(self.request))
 
-    def perform_create(self, serializer: serializers.BaseSerializer[Project]) -> None:
-        membership = get_membership(signed_in(self.request), serializer.validated_data["workspace_id"], MANAGERS)
-        serializer.save(workspace=membership.workspace)
+    @extend_schema(responses={201: NewProjectSerializer})
+    def post(self, request: Request) -> Response:
+        """Make a project; the answer shows its password and its keys, one of each kind, in full."""
+        serializer = self.get_serializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        membership = get_membership(signed_in(request), serializer.validated_data["workspace_id"], MANAGERS)
+        project = serializer.save(workspace=membership.workspace)
+        return Response(NewProjectSerializer(project).data, status=status.HTTP_201_CREATED, headers=NO_STORE)
 
 
 class ProjectDetail(generics.GenericAPIView[Project]):
@@ -90,23 +122,6 @@ class ProjectDetail(generics.GenericAPIView[Project]):
         """Delete a project; its connections are closed within a second."""
         get_managed_project(signed_in(request), project_id).delete()
         return Response(status=status.HTTP_204_NO_CONTENT)
-
-
-class KeySerializer(ModelSerializer[Key]):
-    key = serializers.SerializerMethodField(help_text="Public keys only; a private one is shown by `reveal`.")
-
-    class Meta:
-        model = Key
-        fields = ["id", "kind", "name", "key", "hint", "created_at", "last_used_at", "revoked_at"]
-        read_only_fields = ["id", "hint", "last_used_at", "revoked_at"]
-
-    def get_key(self, key: Key) -> str | None:
-        return key.text if key.kind == Kind.PUBLIC else None
-
-
-class NewKeySerializer(KeySerializer):
-    def get_key(self, key: Key) -> str:
-        return key.text
 
 
 class SecretSerializer(serializers.Serializer[Any]):

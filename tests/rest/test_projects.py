@@ -39,7 +39,9 @@ def test_a_project_is_made_with_all_its_settings(api: Client, workspace: Workspa
     }
     answer = post(api, "/projects", body)
     project = Project.objects.get()
-    assert answer.json() == {
+    made = answer.json()
+    del made["keys"], made["password"]
+    assert made == {
         "id": project.id,
         "workspace": workspace.pk,
         "name": "Shop",
@@ -51,6 +53,19 @@ def test_a_project_is_made_with_all_its_settings(api: Client, workspace: Workspa
         "created_at": project.created_at.isoformat().replace("+00:00", "Z"),
     }
     assert project.keys.count() == 2
+
+
+def test_a_new_project_shows_its_keys_and_password_once(api: Client, workspace: Workspace) -> None:
+    answer = post(api, "/projects", {"workspace": workspace.pk, "name": "Shop"})
+    project = Project.objects.get()
+    keys = {key["kind"]: (key["id"], key["key"]) for key in answer.json()["keys"]}
+    assert keys == {key.kind: (key.pk, key.text) for key in project.keys.all()}
+    assert answer.json()["password"] == project.password
+    assert answer["Cache-Control"] == "no-store"
+    for path in (f"/api/v1/projects/{project.id}", "/api/v1/projects"):
+        assert project.password not in api.get(path).text
+        assert keys["private"][1] not in api.get(path).text
+    assert "password" not in patch(api, f"/projects/{project.id}", {"name": "Store"}).json()
 
 
 @pytest.mark.parametrize(
