@@ -6,8 +6,8 @@ export const DEFAULT_URL = 'wss://ws.gluer.io';
 /** The relay's URL without a slash at its end. Raises `invalid_arguments` for what is no ws, wss, http or https URL. */
 export function checkUrl(url: unknown): string {
   const found = parsed(url);
-  if (!found || !/^(ws|http)s?:$/.test(found.protocol) || found.search || found.hash || found.username)
-    throw mistake(`The relay's URL is like ${DEFAULT_URL}, not '${String(url)}'.`);
+  if (!found || !/^(ws|http)s?:$/.test(found.protocol) || found.search || found.hash || found.username || found.password)
+    throw mistake(`The relay's URL is like ${DEFAULT_URL}: ws, wss, http or https, and no user, password, query or fragment.`); // not repeated: it may hold a password
   return found.href.replace(/\/+$/, '');
 }
 

@@ -33,8 +33,8 @@ test('addresses are made of the URL, by WebSocket and by HTTP', () => {
   expect(checkUrl('ws://h:8000/')).toBe('ws://h:8000');
 });
 
-test.each(['h:8000', 'ftp://h', 'wss://h?key=1', 'wss://me:secret@h', '', undefined])('%j is no URL of a relay', (url) => {
-  expect(() => checkUrl(url)).toThrow(/wss:\/\/ws\.gluer\.io/);
+test.each(['h:8000', 'ftp://h', 'wss://h?key=1', 'wss://me:secret@h', 'ws://:secret@h', 'ftp://me:secret@h', '', undefined])('%j is no URL of a relay', (url) => {
+  expect(() => checkUrl(url)).toThrow(/^(?!.*secret).*wss:\/\/ws\.gluer\.io/);
 });
 
 test('the environment may name the URL', () => {
