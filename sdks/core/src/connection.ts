@@ -32,8 +32,8 @@ export interface ConnectionPorts {
   spent(link: Link): boolean;
   /** A link ended, the one that stood or another one. */
   ended(link: Link, error: GluerError): void;
-  /** The connection ended and comes back. `standing`: it had been welcomed. */
-  lost(error: GluerError, standing: boolean): void;
+  /** The connection ended and comes back. `standing`: it had been welcomed. `wait`: ms before the next attempt. */
+  lost(error: GluerError, standing: boolean, wait: number): void;
   /** The connection ended, or could not be made, and reconnecting cannot help. */
   refused(error: GluerError, standing: boolean): void;
   /** disconnect() was called. */
@@ -42,7 +42,7 @@ export interface ConnectionPorts {
   garbled(): void;
 }
 
-const LATE: End = { message: 'No welcome came in time.' };
+const LATE: End = { message: 'The relay did not answer in time.' };
 const LONGEST_AFTER = 3_600_000; // 1 h: a bye's `after` beyond it is a mistake
 const LOOK_EVERY = 100; // ms between two looks whether an old link is spent
 const MOST_LOOKS = 300; // 30 s: the relay ends it after 20
@@ -312,8 +312,9 @@ export class Connection {
     const standing = this.state === 'connected';
     if (standing) this.#renew();
     this.#obey(end.bye);
-    this.#after(Math.max(0, this.#notBefore - now()) + backoff(this.#timing.backoff, this.#attempt++), () => { this.#open(); });
-    this.#ports.lost(error, standing);
+    const wait = Math.max(0, this.#notBefore - now()) + backoff(this.#timing.backoff, this.#attempt++);
+    this.#after(wait, () => { this.#open(); });
+    this.#ports.lost(error, standing, wait);
   }
 
   #renew(): void {

@@ -34,6 +34,7 @@ export interface LinkEvents {
   ended(end: End): void;
 }
 
+const CLOSE_TIME = 50; // ms in which a socket that fails to open says `close` too; that of Node 20 never does
 const CLOSING_TIME = 1_000; // ms for the closing handshake, before a socket that may is cut
 
 /** One socket, from its opening to its one end. */
@@ -45,9 +46,16 @@ export class Link {
     this.#socket = socket;
     this.#events = events;
     let trouble: string | undefined;
-    socket.onopen = () => this.#events?.opened();
+    let opened = false;
+    socket.onopen = () => {
+      opened = true;
+      this.#events?.opened();
+    };
     socket.onmessage = ({ data }: { data: unknown }) => { this.#received(data); };
-    socket.onerror = ({ message }: { message?: unknown }) => { trouble = typeof message === 'string' && message ? message : undefined; };
+    socket.onerror = (event: unknown) => {
+      trouble = reasonIn(event);
+      if (!opened) setTimeout(() => { this.#ended({ message: trouble ?? 'It could not be opened.' }); }, CLOSE_TIME);
+    };
     socket.onclose = ({ code }: { code: number }) => { this.#ended({ closeCode: code, ...(trouble ? { message: trouble } : {}) }); };
   }
 
@@ -80,4 +88,11 @@ export class Link {
     this.#events = undefined;
     events?.ended(end);
   }
+}
+
+/** Why a socket failed, where its `error` event says so: browsers say nothing, Node may try several addresses and say it of each. */
+function reasonIn(event: unknown): string | undefined {
+  const { message, error } = event as { message?: unknown; error?: { errors?: { message?: unknown }[]; code?: unknown } };
+  const found: unknown = [message, error?.errors?.[0]?.message, error?.code].find((text) => typeof text === 'string' && text !== '');
+  return found as string | undefined;
 }

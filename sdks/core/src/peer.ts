@@ -49,6 +49,7 @@ export class Peer {
   readonly callees = new Map<Link, Callee>();
   #welcomed = false;
   #troubled = false;
+  #why = ''; // the connection was lost, or could not be made
 
   constructor(parts: PeerParts) {
     this.#parts = parts;
@@ -58,6 +59,7 @@ export class Peer {
       get open() { return connection.open; },
       get ready() { return connection.state === 'connected'; },
       get buffered() { return connection.buffered; },
+      away: () => `No connection to ${this.url} stood before the deadline${this.#why && ` (${this.#why})`}.`,
       write: (text, state) => connection.write(text, state),
     }, this.events.guarded);
     this.subscriptions = new Subscriptions(this.rosterPorts(), this.events.guarded);
@@ -157,8 +159,8 @@ export class Peer {
         const { standing } = this.connection;
         if (standing && standing !== link) this.requests.resume();
       },
-      lost: (error, standing) => { this.#lost(error, standing); },
-      refused: (error, standing) => { this.#stopped(error, standing); this.complain(error); },
+      lost: (error, standing, wait) => { this.#lost(error, standing, wait); },
+      refused: (error, standing) => { this.#stopped(error, standing); this.#refused(error); },
       left: (error, standing) => { this.#stopped(error, standing, notConnected()); },
       garbled: () => { this.complain(new GluerError('bad_frame', 'The relay sent something that is no frame: is the URL that of a Gluer relay?')); },
     };
@@ -174,6 +176,7 @@ export class Peer {
     const reconnected = this.#welcomed;
     this.#welcomed = true;
     this.#troubled = false;
+    this.#why = '';
     this.requests.frameLimit = welcome.limits.frame;
     this.requests.resume();
     this.events.emit('connection', { connection: welcome.connection, session: welcome.session, reconnected });
@@ -202,27 +205,35 @@ export class Peer {
     });
   }
 
-  #lost(error: GluerError, standing: boolean): void {
+  #lost(error: GluerError, standing: boolean, wait: number): void {
     this.#end();
+    this.#why = error.message;
     if (standing) this.events.emit('disconnect', { code: error.code, message: error.message, reconnecting: true });
-    else if (!this.#troubled) this.#trouble(error);
+    else if (!this.#troubled) this.#trouble(error, wait);
   }
 
-  /** Says once per outage why there is no connection. */
-  #trouble({ code, message }: GluerError): void {
+  /** Says once per outage why there is no connection, and when it is tried again. */
+  #trouble({ code, message }: GluerError, wait: number): void {
     this.#troubled = true;
+    const again = `Trying again in ${(wait / 1_000).toFixed(1)} s.`;
     if (code !== 'connection_lost') { // the relay said why, such as a session that is full
-      this.complain(new GluerError(code, `The relay does not take this connection now, trying again: ${message}`));
+      this.complain(new GluerError(code, `The relay at ${this.url} does not take this connection now: ${message} ${again}`));
       return;
     }
-    const hint = this.url === DEFAULT_URL ? ' (is your relay elsewhere? Set its URL, in Node by GLUER_URL)' : '';
-    this.complain(new GluerError('relay_unavailable', `No connection to ${this.url}${hint}, trying again: ${message}`));
+    const hint = this.url === DEFAULT_URL ? ' Is your relay elsewhere? Set its URL, in Node by GLUER_URL.' : '';
+    this.complain(new GluerError('relay_unavailable', `No connection to ${this.url} (${message}). ${again}${hint}`));
+  }
+
+  /** The relay refuses this client for good. */
+  #refused({ code, message, retry_after, data }: GluerError): void {
+    this.complain(new GluerError(code, { message: `${message} (The relay is ${this.url}.)`, retry_after, data }));
   }
 
   #stopped(error: GluerError, standing: boolean, refusal = error): void {
     const { code, message } = error;
     this.#end();
-    this.#welcomed = false;
+    this.#welcomed = this.#troubled = false;
+    this.#why = '';
     this.requests.stop(error, refusal);
     if (standing) this.events.emit('disconnect', { code, message, reconnecting: false });
   }

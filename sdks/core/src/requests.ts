@@ -40,6 +40,8 @@ export interface Outlet {
   /** Whether the welcome has come: only now calls and sends are written, so that a failed handshake loses none. */
   readonly ready: boolean;
   readonly buffered: number;
+  /** Says that no connection stood, which one, and why. */
+  away(): string;
   /** Writes to the link that stands, or (`state`) to the one that is told what this client is; returns that link. */
   write(text: string, state: boolean): Link | undefined;
 }
@@ -212,7 +214,7 @@ export class Requests {
       request.timer = setTimeout(() => { this.#due(request, left <= 1); }, left > 1 ? left : GRACE);
       return;
     }
-    const message = request.sent ? 'No answer came before the deadline.' : 'No connection stood before the deadline.';
+    const message = request.sent ? 'No answer came before the deadline.' : this.#outlet.away();
     this.#settle(request).reject(new GluerError('deadline_exceeded', message));
   }
 

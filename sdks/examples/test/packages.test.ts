@@ -95,6 +95,25 @@ test('the verbatim pair with its placeholders says what to do', async () => {
   expect(programs[1]!.out()).toContain("gluer-js needs the project's public key");
 });
 
+test('a front end on Node says at once which relay it cannot reach, why, and when it tries again; its last error says so too', async () => {
+  const { url } = relay;
+  await relay.stop();
+  relay = await FakeRelay.start(); // elsewhere
+  const start = performance.now();
+  const program = run('away.js', `
+    import gluer from 'gluer-js';
+    gluer.setup({ project: '${PUBLIC_KEY}', url: '${url}' });
+    gluer.connect();
+    await gluer.sendMsgSync('a:b', {}, 1_000);
+  `);
+  await until('a line', () => program.out().includes('Trying again'));
+  expect(performance.now() - start).toBeLessThan(5_000);
+  expect(program.out()).toMatch(new RegExp(`^gluer: relay_unavailable: No connection to ${url} \\(Received network error.*\\). Trying again in \\d+\\.\\d s\\.\n`, 'm'));
+  await until('its end', () => program.code() !== undefined);
+  expect(program.out()).toMatch(new RegExp(`GluerError: No connection to ${url} stood before the deadline`));
+  expect(program.code()).toBe(1);
+});
+
 test('both packages can be required', async () => {
   const program = run('both.cjs', `
     const { gluer, createClient, GluerError } = require('gluer-js');

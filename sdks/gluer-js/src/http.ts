@@ -29,7 +29,7 @@ export async function httpCall(call: HttpCall): Promise<Reply> {
   try {
     return await exchange(call, timeout, ends.signal);
   } catch (thrown) {
-    throw outcomeOf(thrown, ends.signal);
+    throw outcomeOf(thrown, ends.signal, call.url);
   } finally {
     clearTimeout(timer);
     call.signal?.removeEventListener('abort', cancel);
@@ -54,7 +54,7 @@ async function exchange(call: HttpCall, timeout: number, signal: AbortSignal): P
   if (response.body && response.headers.get('Content-Type')?.startsWith('text/event-stream')) return outcomeIn(response.body, (report) => { guarded('onProgress', () => onProgress?.(report)); });
   const body = parsed(await response.text());
   if (response.ok && body) return replyOf(body);
-  throw refusal(response, body);
+  throw refusal(url, response, body);
 }
 
 /** Reads a stream of progress to its outcome. */
@@ -68,9 +68,9 @@ async function outcomeIn(body: ReadableStream<Uint8Array>, onProgress: (report: 
 }
 
 /** The error of a problem+json body; what a proxy says instead means that the relay was not reached. */
-function refusal(response: Response, body: Record<string, unknown> | undefined): GluerError {
+function refusal(url: string, response: Response, body: Record<string, unknown> | undefined): GluerError {
   if (typeof body?.['code'] === 'string') return errorFrom({ ...headerFields(response), ...body });
-  return new GluerError('relay_unavailable', `The relay's URL answered with HTTP ${String(response.status)} and no outcome.`);
+  return new GluerError('relay_unavailable', `${url} answered with HTTP ${String(response.status)} and no outcome.`);
 }
 
 function headerFields(response: Response): Record<string, unknown> {
@@ -79,10 +79,10 @@ function headerFields(response: Response): Record<string, unknown> {
 }
 
 /** What ended the exchange: the deadline, the caller, the relay; or the network, and nobody knows whether the call ran. */
-function outcomeOf(thrown: unknown, signal: AbortSignal): GluerError {
+function outcomeOf(thrown: unknown, signal: AbortSignal, url: string): GluerError {
   if (signal.aborted) return signal.reason as GluerError;
   if (thrown instanceof GluerError) return thrown;
-  return new GluerError('connection_lost', `The HTTP request failed: ${messageOf(thrown)}`);
+  return new GluerError('connection_lost', `The HTTP request to ${url} failed: ${messageOf(thrown)}`);
 }
 
 function parsed(text: string): Record<string, unknown> | undefined {

@@ -91,7 +91,7 @@ test('a session that is full is told by its name, once, and tried again', async 
   await relay.welcomes();
   await standing;
   expect(events.map(([type]) => type)).toEqual(['error', 'connection']);
-  expect(events[0]![1]).toMatchObject({ code: 'rate_limited', message: 'The relay does not take this connection now, trying again: This session is full.' });
+  expect(events[0]![1]).toMatchObject({ code: 'rate_limited', message: expect.stringMatching(/^The relay at ws:.* does not take this connection now: This session is full\. Trying again in 0\.0 s\.$/) });
 });
 
 test('ping is answered by pong', async ({ connected }) => {
@@ -161,9 +161,29 @@ test('a relay that is not there is waited for, and complained about once', async
   await back.welcomes();
   await standing;
   expect(events.map(([type]) => type)).toEqual(['error', 'connection']);
-  expect(events[0]![1]).toMatchObject({ code: 'relay_unavailable', message: expect.stringContaining(`No connection to ws://127.0.0.1:${String(port)}, trying again`) });
+  const sentence = new RegExp(`^No connection to ws://127.0.0.1:${String(port)} \\(connect ECONNREFUSED .*\\). Trying again in 0.0 s.$`);
+  expect(events[0]![1]).toMatchObject({ code: 'relay_unavailable', message: expect.stringMatching(sentence) });
   client.disconnect();
   await back.stop();
+});
+
+test('an outage after disconnect() and connect() is told again', async ({ relay, client, events }) => {
+  await relay.stop();
+  for (const told of [1, 2]) {
+    void client.connect();
+    await until('a complaint', () => events.length === told);
+    client.disconnect();
+  }
+});
+
+test('a call that never found a connection says where there is none, and why', async ({ relay, client }) => {
+  client.setup({ url: relay.url.replace('127.0.0.1', 'localhost') }); // of several addresses none listens
+  await relay.stop();
+  client.addEventListener('error', () => undefined);
+  void client.connect();
+  const call = client.sendMsgSync('a:b', {}, 100);
+  const sentence = new RegExp(`^No connection to ws://localhost:\\d+ stood before the deadline \\(connect ECONNREFUSED .*\\)\\.$`);
+  expect(await rejection(call)).toMatchObject({ code: 'deadline_exceeded', message: expect.stringMatching(sentence) });
 });
 
 test('who forgot to say where the relay is, is told how', async () => {
@@ -175,7 +195,7 @@ test('who forgot to say where the relay is, is told how', async () => {
   client.setup({ project: PUBLIC_KEY, WebSocket: Unreachable });
   const complaint = new Promise<string>((resolve) => { client.addEventListener('error', (event) => { resolve(event.detail.message); }); });
   void client.connect();
-  expect(await complaint).toMatch(/No connection to wss:\/\/ws\.gluer\.io \(.*GLUER_URL/);
+  expect(await complaint).toMatch(/No connection to wss:\/\/ws\.gluer\.io \(.*elsewhere.*GLUER_URL/);
   client.disconnect();
   vi.unstubAllEnvs();
 });
@@ -198,7 +218,7 @@ test('bye without reconnect stops, and says why to everybody', async ({ relay, c
   guest.bye(4401, { code: 'unauthorized', message: 'Unknown key.', reconnect: false });
   expect(await rejection(standing)).toMatchObject({ code: 'unauthorized', message: 'Unknown key.' });
   expect(await rejection(call)).toMatchObject({ code: 'unauthorized' });
-  expect(events).toEqual([['error', { code: 'unauthorized', message: 'Unknown key.' }]]);
+  expect(events).toEqual([['error', { code: 'unauthorized', message: `Unknown key. (The relay is ${relay.url}.)` }]]);
   expect(client.state).toBe('disconnected');
   expect(await rejection(client.sendMsgSync('a:b'))).toMatchObject({ code: 'unauthorized' });
   await new Promise((resolve) => setTimeout(resolve, 60));
@@ -213,7 +233,7 @@ test('a revoked key ends a standing connection for good; connect() may be tried 
   expect(await rejection(call)).toMatchObject({ code: 'connection_lost' });
   expect(events.slice(1)).toEqual([
     ['disconnect', { code: 'unauthorized', message: 'Revoked.', reconnecting: false }],
-    ['error', { code: 'unauthorized', message: 'Revoked.' }],
+    ['error', { code: 'unauthorized', message: `Revoked. (The relay is ${relay.url}.)` }],
   ]);
   void client.connect();
   await relay.welcomes();

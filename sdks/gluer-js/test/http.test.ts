@@ -41,7 +41,7 @@ test.for([[502, '<html>Bad gateway</html>'], [404, '{}'], [200, 'Welcome to ngin
 
 test('a relay that is not there is connection_lost', async ({ relay, client }) => {
   await relay.stop();
-  expect(await rejection(client.sendHttp('a:b'))).toMatchObject({ code: 'connection_lost', retryable: true });
+  expect(await rejection(client.sendHttp('a:b'))).toMatchObject({ code: 'connection_lost', message: expect.stringContaining('127.0.0.1'), retryable: true });
 });
 
 test('a request that nobody answers ends 250 ms after its deadline', async ({ relay, client }) => {

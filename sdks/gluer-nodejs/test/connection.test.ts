@@ -64,7 +64,7 @@ test('bye without reconnect stops, and rejects connect()', async ({ relay, serve
   const standing = server.connect(PRIVATE_KEY);
   (await relay.meets()).bye(4401, { code: 'unauthorized', message: 'The password is missing.', reconnect: false });
   expect(await rejection(standing)).toMatchObject({ code: 'unauthorized', message: 'The password is missing.' });
-  expect(events).toEqual([['error', { code: 'unauthorized', message: 'The password is missing.' }]]);
+  expect(events).toEqual([['error', { code: 'unauthorized', message: `The password is missing. (The relay is ${relay.url}.)` }]]);
 });
 
 test('call, send, subscribe and unsubscribe are those of a front end', async ({ server, connected }) => {
