@@ -1,17 +1,19 @@
-/** The range of the waits before reconnecting, ms (GP-3). */
+/** What bounds the waits before reconnecting, ms (GP-3). */
 export interface Backoff {
-  readonly least: number;
+  /** The longest wait while the outage is short. */
+  readonly first: number;
+  /** The longest wait of all. */
   readonly most: number;
 }
 
-export const FRONTEND_BACKOFF: Backoff = { least: 500, most: 30_000 };
-export const BACKEND_BACKOFF: Backoff = { least: 200, most: 3_000 };
+export const FRONTEND_BACKOFF: Backoff = { first: 2_000, most: 30_000 };
+export const BACKEND_BACKOFF: Backoff = { first: 1_000, most: 3_000 };
 
 /**
- * The wait before attempt 0, 1, 2 …, ms: anywhere between the least and a ceiling that doubles up to the most.
- * The jitter takes the whole range, so that clients which lost the same relay do not come back together.
+ * The wait before the next attempt, ms: random between 0 and a ceiling (full jitter), which is half of the outage so far,
+ * at least `first` and at most `most`. So a client is back soon after a short outage, and a crowd that lost one relay
+ * asks ever more rarely: of 50,000 pages 50,000 attempts a second come in the first 4 s, 20,000 after 10 s, 3,300 after 60 s.
  */
-export function backoff({ least, most }: Backoff, attempt: number, random: () => number = Math.random): number {
-  const ceiling = Math.min(most, least * 2 ** Math.min(attempt + 1, 30));
-  return least + random() * (ceiling - least);
+export function backoff({ first, most }: Backoff, outage: number, random: () => number = Math.random): number {
+  return random() * Math.min(most, Math.max(first, outage / 2));
 }

@@ -61,7 +61,7 @@ export class Connection {
   #welcome: Welcome | undefined; // the newest
   #stays = false;
   #standing = new Standing();
-  #attempt = 0;
+  #lostAt: number | undefined; // since when no connection has held
   #silence = 0;
   #heardAt = 0;
   #welcomedAt = 0;
@@ -88,7 +88,7 @@ export class Connection {
   connect(): Promise<Welcome> {
     if (this.state === 'disconnected') {
       this.state = 'connecting';
-      this.#attempt = 0;
+      this.#lostAt = undefined;
       this.#stays = false;
       this.#standing = new Standing();
       this.#after(0, () => { this.#open(); }); // the rest of this turn may still change the URL
@@ -299,7 +299,13 @@ export class Connection {
   /** The next link ended before it was one. */
   #failed(end: End): void {
     this.#next = undefined;
-    if (comesBack(end)) this.#prepare(backoff(this.#timing.backoff, this.#attempt++));
+    if (comesBack(end)) this.#prepare(this.#backoff());
+  }
+
+  /** The ms before the next attempt (GP-3). */
+  #backoff(): number {
+    this.#lostAt ??= now();
+    return backoff(this.#timing.backoff, now() - this.#lostAt);
   }
 
   #lost(end: End, error: GluerError): void {
@@ -312,7 +318,7 @@ export class Connection {
     const standing = this.state === 'connected';
     if (standing) this.#renew();
     this.#obey(end.bye);
-    const wait = Math.max(0, this.#notBefore - now()) + backoff(this.#timing.backoff, this.#attempt++);
+    const wait = Math.max(0, this.#notBefore - now()) + this.#backoff();
     this.#after(wait, () => { this.#open(); });
     this.#ports.lost(error, standing, wait);
   }
@@ -320,7 +326,7 @@ export class Connection {
   #renew(): void {
     this.state = 'reconnecting';
     this.#standing = new Standing();
-    if (now() - this.#welcomedAt >= this.#timing.stable) this.#attempt = 0;
+    if (now() - this.#welcomedAt >= this.#timing.stable) this.#lostAt = undefined;
   }
 
   #stop(error: GluerError, tell: 'refused' | 'left' = 'refused'): void {

@@ -1,6 +1,7 @@
 import { backoff, type Backoff } from './backoff.ts';
 import type { GluerError } from './errors.ts';
 import type { Frame } from './frames.ts';
+import { now } from './timing.ts';
 
 /** How a roster's names reach the relay. */
 export interface RosterPorts {
@@ -13,7 +14,7 @@ export interface RosterPorts {
 
 const BATCH = 200; // names in one frame: below its limit of bytes, whatever is said of them
 const MOST_NAMES = 2_000; // with two rosters 20 frames behind a hello, of the 64 that the relay takes
-const RETRY: Backoff = { least: 1_000, most: 30_000 }; // ms before names are offered again that the relay could not take just now
+const RETRY: Backoff = { first: 2_000, most: 30_000 }; // ms before names are offered again that the relay could not take just now
 
 /**
  * Names that the relay is to know while this client is connected: its channels, or its functions.
@@ -29,7 +30,7 @@ export class Roster {
   readonly #stale = new Set<string>(); // to be taken back
   #scheduled = false;
   #retry: ReturnType<typeof setTimeout> | undefined;
-  #failures = 0;
+  #failingSince: number | undefined;
 
   constructor(ports: RosterPorts, adding: (names: string[]) => Frame, removing: (names: string[]) => Frame, taken: (names: string[]) => void = () => undefined) {
     this.#ports = ports;
@@ -67,7 +68,7 @@ export class Roster {
   /** A new connection: it knows nothing yet. */
   restart(): void {
     this.pause();
-    this.#failures = 0;
+    this.#failingSince = undefined;
     this.#stale.clear();
     for (const name of this.#names) this.#fresh.add(name);
     this.flush();
@@ -90,7 +91,7 @@ export class Roster {
 
   #tell(head: Frame, names: string[]): void {
     const taken = (): void => {
-      this.#failures = 0;
+      this.#failingSince = undefined;
       this.#taken(names);
     };
     this.#ports.tell(head).then(taken, (error: unknown) => { this.#failed(error as GluerError, head, names); });
@@ -101,7 +102,8 @@ export class Roster {
     this.#ports.failed(error, head);
     if (!error.retryable) return;
     for (const name of names) if (this.#names.has(name)) this.#fresh.add(name);
-    this.#retry ??= setTimeout(() => { this.pause(); this.flush(); }, (error.retry_after ?? 0) + backoff(RETRY, this.#failures++));
+    this.#failingSince ??= now();
+    this.#retry ??= setTimeout(() => { this.pause(); this.flush(); }, (error.retry_after ?? 0) + backoff(RETRY, now() - this.#failingSince));
   }
 }
 

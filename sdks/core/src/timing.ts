@@ -8,7 +8,7 @@ export interface Timing {
   readonly handshake: number;
   /** Silence beyond the relay's ping before the connection counts as dead (GP-3). */
   readonly grace: number;
-  /** A connection that stood so long was good: the next back-off starts from its beginning. */
+  /** A connection that stood so long has held: the outage before it is over, and the next back-off begins anew. */
   readonly stable: number;
   /** Between two looks after a connection that stands. */
   readonly watch: number;

@@ -1,24 +1,43 @@
 import { expect, test } from 'vitest';
-import { BACKEND_BACKOFF, backoff, FRONTEND_BACKOFF } from '../src/backoff.ts';
+import { BACKEND_BACKOFF, backoff, FRONTEND_BACKOFF, type Backoff } from '../src/backoff.ts';
 
-const ATTEMPTS = Array.from({ length: 2_000 }, (_, attempt) => attempt);
+const CROWD = 2_000; // pages: each stands for 25 of 50,000
+const SECOND = 1_000; // ms
+
+/** When a page that lost the relay at 0 tries again, ms, until it has tried after the end. */
+function attempts(range: Backoff, end: number): number[] {
+  const times = [backoff(range, 0)];
+  while (times.at(-1)! <= end) times.push(times.at(-1)! + backoff(range, times.at(-1)!));
+  return times;
+}
 
 test.each([
-  ['front end', FRONTEND_BACKOFF, 500, 30_000],
-  ['back end', BACKEND_BACKOFF, 200, 3_000],
-])('a %s never waits less or more than its range', (_kind, range, least, most) => {
-  for (const attempt of ATTEMPTS) {
-    expect(backoff(range, attempt)).toBeGreaterThanOrEqual(least);
-    expect(backoff(range, attempt)).toBeLessThanOrEqual(most);
-  }
-});
-
-test('the ceiling doubles until it is the most', () => {
-  const ceilings = [0, 1, 2, 3, 4, 5, 6].map((attempt) => backoff(FRONTEND_BACKOFF, attempt, () => 1));
-  expect(ceilings).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]);
+  ['front end', FRONTEND_BACKOFF, [2_000, 2_000, 5_000, 30_000, 30_000]],
+  ['back end', BACKEND_BACKOFF, [1_000, 2_000, 3_000, 3_000, 3_000]],
+])('a %s waits at most half of the outage, within its bounds', (_kind, range, longest) => {
+  expect([0, 4_000, 10_000, 60_000, 86_400_000].map((outage) => backoff(range, outage, () => 1))).toEqual(longest);
 });
 
 test('the jitter takes the whole range', () => {
-  expect(backoff(FRONTEND_BACKOFF, 9, () => 0)).toBe(500);
-  expect(backoff(FRONTEND_BACKOFF, 9, () => 0.5)).toBe(15_250);
+  expect(backoff(FRONTEND_BACKOFF, 60_000, () => 0)).toBe(0);
+  expect(backoff(FRONTEND_BACKOFF, 60_000, () => 0.5)).toBe(15_000);
+});
+
+test('whoever lost a relay for 3.5 s is back within 2 s of its return', () => {
+  for (let n = 0; n < CROWD; n++) expect(attempts(FRONTEND_BACKOFF, 3_500).at(-1)).toBeLessThanOrEqual(5_500);
+});
+
+test.each([
+  [[0, 4], 1.4], // the crowd's mean is 1 attempt a second; it bunches up a little at 2 s
+  [[10, 11], 0.5],
+  [[60, 61], 0.09],
+  [[300, 301], 0.09],
+])('in the seconds %j of an outage a page makes at most %d attempts a second', ([from = 0, to = 0], most) => {
+  const seen = Array.from({ length: to - from }, () => 0);
+  for (let n = 0; n < CROWD; n++)
+    for (const at of attempts(FRONTEND_BACKOFF, to * SECOND)) {
+      const second = Math.floor(at / SECOND) - from;
+      if (second >= 0 && second < seen.length) seen[second]!++;
+    }
+  expect(Math.max(...seen) / CROWD).toBeLessThanOrEqual(most);
 });

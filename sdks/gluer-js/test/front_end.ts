@@ -7,7 +7,7 @@ import { GluerClient } from '../src/client.ts';
 import { TabSessions } from '../src/tab_sessions.ts';
 
 /** Short times: what takes seconds in the field takes milliseconds here. */
-export const FAST: Partial<Timing> = { backoff: { least: 5, most: 20 }, stable: 0 };
+export const FAST: Partial<Timing> = { backoff: { first: 5, most: 20 }, stable: 0 };
 
 export interface FrontEnd {
   relay: FakeRelay;

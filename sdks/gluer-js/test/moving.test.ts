@@ -167,7 +167,7 @@ test('disconnect() in the middle of a move ends both', async ({ relay, client, c
 
 test('a connection that stays silent after its announcement is still watched', async ({ relay }) => {
   relay.welcome = { ping: 0.05 };
-  const client = makeClient(relay, { backoff: { least: 5, most: 20 }, stable: 0, grace: 50, late: 20 });
+  const client = makeClient(relay, { backoff: { first: 5, most: 20 }, stable: 0, grace: 50, late: 20 });
   const standing = client.connect();
   const old = await relay.welcomes();
   await standing;

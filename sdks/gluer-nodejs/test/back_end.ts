@@ -5,7 +5,7 @@ import { FakeRelay, PRIVATE_KEY, type Fields, type Guest } from '../../core/test
 import { GluerServer } from '../src/client.ts';
 
 /** Short times: what takes seconds in the field takes milliseconds here. */
-export const FAST: Partial<Timing> = { backoff: { least: 5, most: 20 }, stable: 0 };
+export const FAST: Partial<Timing> = { backoff: { first: 5, most: 20 }, stable: 0 };
 
 export interface BackEnd {
   relay: FakeRelay;
