@@ -1,4 +1,5 @@
 import { mistake } from './errors.ts';
+import { newSession } from './session.ts';
 
 /** Where the relay is unless GLUER_URL or the program says something else. */
 export const DEFAULT_URL = 'wss://ws.gluer.io';
@@ -26,9 +27,10 @@ export function urlOfEnvironment(): string | undefined {
   return url === '' ? undefined : url;
 }
 
-/** The WebSocket of a project (GP-1). */
-export function socketAddress(url: string, project: string): string {
-  return `${url.replace(/^http/, 'ws')}/v1/ws/${project}`;
+/** The WebSocket of a project (GP-1); `otherwise` with a query by which a proxy sends it another way (GP-3). */
+export function socketAddress(url: string, project: string, otherwise = false): string {
+  const query = otherwise ? `?other=${newSession().slice(0, 8)}` : '';
+  return `${url.replace(/^http/, 'ws')}/v1/ws/${project}${query}`;
 }
 
 /** The HTTP address of a command (section 6). */

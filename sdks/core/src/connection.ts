@@ -18,8 +18,8 @@ import { now, stopwatch, type Timing } from './timing.ts';
 export type ConnectionState = 'disconnected' | 'connecting' | 'connected' | 'reconnecting';
 
 export interface ConnectionPorts {
-  /** Opens a socket to the relay; a throw is final. */
-  socket(): WebSocketLike;
+  /** Opens a socket to the relay, `otherwise` by another way than the usual one (GP-3); a throw is final. */
+  socket(otherwise: boolean): WebSocketLike;
   hello(): Frame;
   /** The hello is written; what is written now is handled right behind it. */
   opened(): void;
@@ -28,6 +28,8 @@ export interface ConnectionPorts {
   received(frame: Frame, link: Link): void;
   /** Whether something that was asked by the link is without an answer. */
   waits(link: Link): boolean;
+  /** Whether the relay's silence on the link that stands is to be noticed soon: something was asked, or may be asked of this client. */
+  expects(link: Link): boolean;
   /** Whether nothing is left to do for a link that the connection has moved away from. */
   spent(link: Link): boolean;
   /** A link ended, the one that stood or another one. */
@@ -43,6 +45,9 @@ export interface ConnectionPorts {
 }
 
 const LATE: End = { message: 'The relay did not answer in time.' };
+const SILENT: End = { message: 'Nothing was heard from the relay.' };
+const READING = 100; // ms
+const LONGEST_ATTEMPT = 20_000; // ms
 const LONGEST_AFTER = 3_600_000; // 1 h: a bye's `after` beyond it is a mistake
 const LOOK_EVERY = 100; // ms between two looks whether an old link is spent
 const MOST_LOOKS = 300; // 30 s: the relay ends it after 20
@@ -62,6 +67,8 @@ export class Connection {
   #stays = false;
   #standing = new Standing();
   #lostAt: number | undefined; // since when no connection has held
+  #failures = 0; // attempts since then that failed
+  #triedAt = 0; // when the last one began
   #silence = 0;
   #heardAt = 0;
   #welcomedAt = 0;
@@ -88,7 +95,7 @@ export class Connection {
   connect(): Promise<Welcome> {
     if (this.state === 'disconnected') {
       this.state = 'connecting';
-      this.#lostAt = undefined;
+      this.#forgive();
       this.#stays = false;
       this.#standing = new Standing();
       this.#after(0, () => { this.#open(); }); // the rest of this turn may still change the URL
@@ -154,11 +161,17 @@ export class Connection {
       this.#stop(thrown instanceof GluerError ? thrown : new GluerError('relay_unavailable', { message: messageOf(thrown), retryable: false }));
       return;
     }
-    this.#after(this.#timing.handshake, () => this.#link?.end(LATE));
+    this.#after(this.#patience, () => this.#link?.end(LATE));
+  }
+
+  /** The ms that an attempt may take: longer when two have failed, since a slow network, or a relay that all come back to, may need them. */
+  get #patience(): number {
+    return Math.min(this.#timing.handshake * 2 ** Math.max(0, this.#failures - 1), LONGEST_ATTEMPT);
   }
 
   #make(): Link {
-    const link: Link = new Link(this.#ports.socket(), {
+    this.#triedAt = now();
+    const link: Link = new Link(this.#ports.socket(this.#failures > 0), {
       opened: () => { this.#opened(link); },
       received: (frame) => { this.#received(link, frame); },
       garbled: () => { this.#ports.garbled(); },
@@ -195,6 +208,7 @@ export class Connection {
       return;
     }
     this.#bye = bye;
+    if (this.#held) this.#forgive();
     this.#prepare(this.#obey(bye));
   }
 
@@ -213,7 +227,7 @@ export class Connection {
       this.#welcome = undefined;
       try {
         this.#next = this.#make();
-        this.#mover = setTimeout(() => this.#next?.end(LATE), this.#timing.handshake);
+        this.#mover = setTimeout(() => this.#next?.end(LATE), this.#patience);
       } catch { /* the link that stands is as good as it was */ }
     }, ms);
   }
@@ -259,23 +273,33 @@ export class Connection {
     this.#ports.welcomed(welcome);
   }
 
-  /** Ends a link that nothing was heard from for ping + 8 s (GP-3), and asks after a sleep. */
+  /** Ends a link that nothing was heard from for ping + 8 s; asks after a sleep, and after 3 s while something is expected (GP-3). */
   #watch(): void {
-    const left = this.#silence - now() + this.#heardAt;
-    this.#noticing(Math.min(left, this.#timing.watch), (late) => {
+    this.#noticing(Math.min(Math.max(this.#due(), 0), this.#timing.watch), (late) => {
       if (late) this.#ask();
-      else if (now() - this.#heardAt < this.#silence) this.#watch();
-      else this.#link?.end({ message: 'Nothing was heard from the relay.' });
+      else if (now() - this.#heardAt >= this.#silence) this.#link?.end(SILENT);
+      else if (this.#due() <= 0) this.#ask(false);
+      else this.#watch();
     });
   }
 
-  /** Asks the relay whether it is still there; only the answer to the latest question counts. */
-  #ask(): void {
-    const ask = ++this.#asks;
+  /** The ms until the relay's silence is to be noticed. */
+  #due(): number {
+    const silence = this.#link && this.#ports.expects(this.#link) ? this.#timing.quiet : this.#silence;
+    return silence - now() + this.#heardAt;
+  }
+
+  /**
+   * Asks the relay whether it is still there; only the answer to the latest question counts. Where this program did not sleep
+   * (`slept`), another frame does as well, and what it still writes itself (a large frame over a slow network) gets more time.
+   */
+  #ask(slept = true): void {
+    const [ask, askedAt] = [++this.#asks, now()];
     this.fence(() => { if (ask === this.#asks) this.#watch(); });
     this.#noticing(this.#timing.answer, (late) => {
       if (late) this.#ask();
-      else this.#link?.end({ message: 'The relay did not answer.' });
+      else if (!slept && (this.#heardAt > askedAt || (this.buffered > 0 && now() - this.#heardAt < this.#silence))) this.#watch();
+      else this.#after(READING, () => this.#link?.end(SILENT)); // what has come while this program was busy is read first
     });
   }
 
@@ -292,20 +316,37 @@ export class Connection {
     if (told) this.#told = link === this.#link ? undefined : this.#link;
     this.#ports.ended(link, error);
     if (link === this.#link) this.#lost(end, error);
-    else if (link === this.#next) this.#failed(end);
+    else if (link === this.#next) this.#missed(end);
     if (told && this.#told) this.#ports.opened(); // what was told to that one is told to the one that stands
   }
 
   /** The next link ended before it was one. */
-  #failed(end: End): void {
+  #missed(end: End): void {
     this.#next = undefined;
-    if (comesBack(end)) this.#prepare(this.#backoff());
+    if (comesBack(end)) this.#prepare(this.#backoff(this.#failed()));
   }
 
-  /** The ms before the next attempt (GP-3). */
-  #backoff(): number {
+  /** Notes that the last attempt failed; returns the ms that it took. */
+  #failed(): number {
+    this.#failures++;
+    return now() - this.#triedAt;
+  }
+
+  /** Whether the connection that stands is good. */
+  get #held(): boolean {
+    return now() - this.#welcomedAt >= this.#timing.stable;
+  }
+
+  /** What failed before a connection that held does not count any more. */
+  #forgive(): void {
+    this.#failures = 0;
+    this.#lostAt = undefined;
+  }
+
+  /** The ms before the next attempt (GP-3), of which some have passed. */
+  #backoff(passed: number): number {
     this.#lostAt ??= now();
-    return backoff(this.#timing.backoff, now() - this.#lostAt);
+    return Math.max(0, backoff(this.#timing.backoff, now() - this.#lostAt) - passed);
   }
 
   #lost(end: End, error: GluerError): void {
@@ -316,17 +357,20 @@ export class Connection {
       return;
     }
     const standing = this.state === 'connected';
-    if (standing) this.#renew();
+    const passed = standing ? this.#renew(end) : this.#failed();
     this.#obey(end.bye);
-    const wait = Math.max(0, this.#notBefore - now()) + this.#backoff();
+    const wait = Math.max(0, this.#notBefore - now()) + this.#backoff(passed);
     this.#after(wait, () => { this.#open(); });
     this.#ports.lost(error, standing, wait);
   }
 
-  #renew(): void {
+  /** Leaves a connection that stood; returns the ms since it was of use. */
+  #renew(end: End): number {
     this.state = 'reconnecting';
     this.#standing = new Standing();
-    if (now() - this.#welcomedAt >= this.#timing.stable) this.#lostAt = undefined;
+    if (this.#held) this.#forgive();
+    else this.#failures++;
+    return end === SILENT ? now() - this.#heardAt : 0;
   }
 
   #stop(error: GluerError, tell: 'refused' | 'left' = 'refused'): void {

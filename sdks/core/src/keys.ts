@@ -12,6 +12,8 @@ export interface Kind {
   readonly backoff: Backoff;
   /** Whether it closes the connection that it has moved away from; callers may still find a back end there (GP-6). */
   readonly closes: boolean;
+  /** Whether calls may come at any time, so that a relay that hangs has to be noticed. */
+  readonly isCalled: boolean;
 }
 
 export const FRONTEND: Kind = {
@@ -20,6 +22,7 @@ export const FRONTEND: Kind = {
   other: 'This is a private key, and whoever sees it can act as your back end: take it out of the page and revoke it. ',
   backoff: FRONTEND_BACKOFF,
   closes: true,
+  isCalled: false,
 };
 export const BACKEND: Kind = {
   prefix: 'gluer_prv_',
@@ -27,6 +30,7 @@ export const BACKEND: Kind = {
   other: 'This is a public key, for front ends. ',
   backoff: BACKEND_BACKOFF,
   closes: false,
+  isCalled: true,
 };
 
 const KEY = /^(gluer_(?:pub|prv)_)([a-z0-9]+)_[A-Za-z0-9]+$/;

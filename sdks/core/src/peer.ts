@@ -142,7 +142,7 @@ export class Peer {
 
   #ports(): ConstructorParameters<typeof Connection>[0] {
     return {
-      socket: () => new (this.#parts.webSocket())(socketAddress(this.url, this.project), 'gluer.v1.json'),
+      socket: (otherwise) => new (this.#parts.webSocket())(socketAddress(this.url, this.project, otherwise), 'gluer.v1.json'),
       hello: () => this.#hello(),
       opened: () => {
         this.subscriptions.confirmed.clear();
@@ -151,6 +151,7 @@ export class Peer {
       welcomed: (welcome) => { this.#onWelcome(welcome); },
       received: (frame, link) => { this.#received(frame, link); },
       waits: (link) => this.requests.via(link),
+      expects: (link) => this.#parts.kind.isCalled || this.requests.via(link),
       spent: (link) => this.#parts.kind.closes && !this.requests.via(link) && !this.callees.get(link)?.busy,
       ended: (link, error) => {
         this.requests.lose(error, link);
@@ -207,7 +208,7 @@ export class Peer {
 
   #lost(error: GluerError, standing: boolean, wait: number): void {
     this.#end();
-    this.#why = error.message;
+    this.#why = error.message.replace(/\.$/, '');
     if (standing) this.events.emit('disconnect', { code: error.code, message: error.message, reconnecting: true });
     else if (!this.#troubled) this.#trouble(error, wait);
   }
@@ -221,7 +222,7 @@ export class Peer {
       return;
     }
     const hint = this.url === DEFAULT_URL ? ' Is your relay elsewhere? Set its URL, in Node by GLUER_URL.' : '';
-    this.complain(new GluerError('relay_unavailable', `No connection to ${this.url} (${message}). ${again}${hint}`));
+    this.complain(new GluerError('relay_unavailable', `No connection to ${this.url} (${this.#why}). ${again}${hint}`));
   }
 
   /** The relay refuses this client for good. */

@@ -4,7 +4,7 @@ import type { Kind } from './keys.ts';
 /** The connection's times, ms. No public option: the protocol sets them, and tests shorten them. */
 export interface Timing {
   readonly backoff: Backoff;
-  /** From opening the socket to the welcome: as long as the relay waits for a hello (GP-2). */
+  /** From opening the socket to the welcome (GP-3). */
   readonly handshake: number;
   /** Silence beyond the relay's ping before the connection counts as dead (GP-3). */
   readonly grace: number;
@@ -14,13 +14,15 @@ export interface Timing {
   readonly watch: number;
   /** A timer so late says that this computer slept, or that this program was held up. */
   readonly late: number;
-  /** For the relay's answer when it is asked whether it is still there. */
+  /** Silence while something is expected of the relay, before it is asked whether it is still there. */
+  readonly quiet: number;
+  /** For the relay's answer when it is asked. */
   readonly answer: number;
 }
 
 /** The times of the protocol, for a kind of peer. */
 export function timingOf({ backoff }: Kind): Timing {
-  return { backoff, handshake: 10_000, grace: 8_000, stable: 5_000, watch: 5_000, late: 2_000, answer: 5_000 };
+  return { backoff, handshake: 5_000, grace: 8_000, stable: 5_000, watch: 3_000, late: 2_000, quiet: 3_000, answer: 5_000 };
 }
 
 /** Now, ms, by a clock that never jumps. */

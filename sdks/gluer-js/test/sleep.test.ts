@@ -44,7 +44,7 @@ test('after a sleep a connection that does not answer is left, and its calls end
   guest.freezes();
   const start = performance.now();
   sleepAnHour();
-  expect(await rejection(call)).toMatchObject({ code: 'connection_lost', message: 'The relay did not answer.' });
+  expect(await rejection(call)).toMatchObject({ code: 'connection_lost', message: 'Nothing was heard from the relay.' });
   expect(performance.now() - start).toBeLessThan(5_000);
   await relay.welcomes();
   client.disconnect();

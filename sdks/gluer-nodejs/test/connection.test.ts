@@ -60,6 +60,17 @@ test('the session is kept across reconnects', async ({ relay, connected }) => {
   expect((await relay.welcomes()).hello['session']).toBe(first.hello['session']);
 });
 
+test('a relay that says nothing is asked and left, though nobody calls', async ({ relay }) => {
+  const server = new GluerServer({ ...FAST, watch: 30, quiet: 30, answer: 50 });
+  const standing = server.connect(PRIVATE_KEY, { url: relay.url });
+  const guest = await relay.welcomes();
+  await standing;
+  await until('questions that are answered', () => guest.pings >= 3);
+  guest.answersPings = false;
+  await relay.welcomes();
+  await server.disconnect({ drain: false });
+});
+
 test('bye without reconnect stops, and rejects connect()', async ({ relay, server, events }) => {
   const standing = server.connect(PRIVATE_KEY);
   (await relay.meets()).bye(4401, { code: 'unauthorized', message: 'The password is missing.', reconnect: false });
