@@ -15,6 +15,8 @@ export interface ConnectionDetail {
   readonly session: string;
   /** Whether there was a connection before this one. */
   readonly reconnected: boolean;
+  /** How long there was none before it, ms; left out when it was there at once, or has moved. */
+  readonly away?: number;
 }
 
 /** The connection ended. */
@@ -74,7 +76,7 @@ export class Events {
 
   emit<Name extends EventName>(type: Name, detail: EventDetails[Name]): void {
     const listeners = [...(this.#listeners.get(type) ?? [])] as unknown as Listener<Name>[];
-    if (type === 'error' && listeners.length === 0) this.#print(detail as ErrorDetail);
+    if (type === 'error' && !this.hears(type)) this.#print(detail as ErrorDetail);
     for (const listener of listeners) this.guarded(`A listener of '${type}'`, () => listener({ type, detail }), type === 'error');
   }
 
@@ -93,13 +95,27 @@ export class Events {
     }
   };
 
+  /** Prints that an error is over, where errors are printed. */
+  relieve(message: string): void {
+    if (!this.hears('error')) this.#write('warn', `gluer: ${message}`);
+  }
+
+  /** Whether somebody listens. */
+  hears(type: EventName): boolean {
+    return (this.#listeners.get(type)?.size ?? 0) > 0;
+  }
+
   #print({ code, message, about, error }: ErrorDetail): void {
+    this.#write('error', ...[`gluer: ${code}: ${message}`, about, error].filter((part) => part !== undefined));
+  }
+
+  #write(level: 'error' | 'warn', ...parts: unknown[]): void {
     if (now() > this.#printsEnd) {
       this.#prints = 0;
       this.#printsEnd = now() + PRINTS_TIME;
     }
     if (++this.#prints > MOST_PRINTS) return;
-    console.error(...[`gluer: ${code}: ${message}`, about, error].filter((part) => part !== undefined));
+    console[level](...parts);
     if (this.#prints === MOST_PRINTS) console.error("gluer: errors are not printed for a minute: listen to 'error'.");
   }
 }

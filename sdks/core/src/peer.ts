@@ -11,7 +11,7 @@ import { checkName } from './names.ts';
 import { callOptions, notConnected, Requests, type CallOptions, type Reply } from './requests.ts';
 import type { Roster, RosterPorts } from './roster.ts';
 import { Subscriptions } from './subscriptions.ts';
-import { timingOf, type Timing } from './timing.ts';
+import { now, timingOf, type Timing } from './timing.ts';
 
 /** What a kind of client adds to the common part. */
 export interface PeerParts {
@@ -49,6 +49,7 @@ export class Peer {
   readonly callees = new Map<Link, Callee>();
   #welcomed = false;
   #troubled = false;
+  #awaySince: number | undefined;
   #why = ''; // the connection was lost, or could not be made
 
   constructor(parts: PeerParts) {
@@ -175,12 +176,13 @@ export class Peer {
 
   #onWelcome(welcome: Welcome): void {
     const reconnected = this.#welcomed;
+    const away = this.#awaySince && Math.round(now() - this.#awaySince);
+    if (this.#troubled) this.events.relieve(`connected ${reconnected ? 'again ' : ''}to ${this.url} after ${seconds(away)}.`);
     this.#welcomed = true;
-    this.#troubled = false;
-    this.#why = '';
+    this.#calm();
     this.requests.frameLimit = welcome.limits.frame;
     this.requests.resume();
-    this.events.emit('connection', { connection: welcome.connection, session: welcome.session, reconnected });
+    this.events.emit('connection', { connection: welcome.connection, session: welcome.session, reconnected, ...(away === undefined ? {} : { away }) });
   }
 
   #received(frame: Frame, link: Link): void {
@@ -208,6 +210,7 @@ export class Peer {
 
   #lost(error: GluerError, standing: boolean, wait: number): void {
     this.#end();
+    this.#awaySince ??= now();
     this.#why = error.message.replace(/\.$/, '');
     if (standing) this.events.emit('disconnect', { code: error.code, message: error.message, reconnecting: true });
     else if (!this.#troubled) this.#trouble(error, wait);
@@ -216,7 +219,7 @@ export class Peer {
   /** Says once per outage why there is no connection, and when it is tried again. */
   #trouble({ code, message }: GluerError, wait: number): void {
     this.#troubled = true;
-    const again = `Trying again in ${(wait / 1_000).toFixed(1)} s.`;
+    const again = `Trying again in ${seconds(wait)}.`;
     if (code !== 'connection_lost') { // the relay said why, such as a session that is full
       this.complain(new GluerError(code, `The relay at ${this.url} does not take this connection now: ${message} ${again}`));
       return;
@@ -233,14 +236,26 @@ export class Peer {
   #stopped(error: GluerError, standing: boolean, refusal = error): void {
     const { code, message } = error;
     this.#end();
-    this.#welcomed = this.#troubled = false;
-    this.#why = '';
+    this.#welcomed = false;
+    this.#calm();
     this.requests.stop(error, refusal);
     if (standing) this.events.emit('disconnect', { code, message, reconnecting: false });
+  }
+
+  /** Nothing is to be said of an outage any more. */
+  #calm(): void {
+    this.#troubled = false;
+    this.#awaySince = undefined;
+    this.#why = '';
   }
 
   #end(): void {
     for (const roster of this.#rosters) roster.pause();
     this.#parts.ended?.();
   }
+}
+
+/** As people read it. */
+function seconds(ms = 0): string {
+  return `${(ms / 1_000).toFixed(1)} s`;
 }

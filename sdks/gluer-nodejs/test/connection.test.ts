@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { expect, vi } from 'vitest';
-import { PRIVATE_KEY, PUBLIC_KEY, rejection, until } from '../../core/test/fake_relay.ts';
+import { FakeRelay, PRIVATE_KEY, PUBLIC_KEY, rejection, until } from '../../core/test/fake_relay.ts';
 import { GluerServer } from '../src/client.ts';
 import { FAST, test } from './back_end.ts';
 
@@ -58,6 +58,40 @@ test('the session is kept across reconnects', async ({ relay, connected }) => {
   const first = await connected();
   first.vanishes();
   expect((await relay.welcomes()).hello['session']).toBe(first.hello['session']);
+});
+
+test('it says that it is connected again, and how long it was away', async ({ relay, server, events, connected }) => {
+  const guest = await connected();
+  const { port } = relay;
+  guest.vanishes();
+  await relay.stop();
+  await until('a failed attempt', () => events.some(([type]) => type === 'error'));
+  const back = await FakeRelay.start(port);
+  await back.welcomes();
+  await until('connected', () => server.state === 'connected');
+  expect(events.at(-1)).toEqual(['connection', expect.objectContaining({ reconnected: true, away: expect.any(Number) })]);
+  expect(events.at(-1)![1]['away']).toBeGreaterThan(0);
+  await server.disconnect({ drain: false });
+  await back.stop();
+});
+
+test('who listens to nothing reads when the relay is out of reach, and when it is there again', async ({ relay, server }) => {
+  const printed: string[] = [];
+  for (const level of ['error', 'warn'] as const) vi.spyOn(console, level).mockImplementation((line) => { printed.push(String(line)); });
+  const { port } = relay;
+  await relay.stop();
+  void server.connect(PRIVATE_KEY);
+  for (const again of ['', 'again ']) {
+    await until('a complaint', () => printed.length === 1);
+    const back = await FakeRelay.start(port);
+    await back.welcomes();
+    await until('relief', () => printed.length === 2);
+    expect(printed.splice(0)).toEqual([
+      expect.stringMatching(/^gluer: relay_unavailable: No connection to ws:/),
+      expect.stringMatching(new RegExp(`^gluer: connected ${again}to ws://127.0.0.1:${String(port)} after 0\\.\\d s\\.$`)),
+    ]);
+    await back.stop();
+  }
 });
 
 test('a relay that says nothing is asked and left, though nobody calls', async ({ relay }) => {
