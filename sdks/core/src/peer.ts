@@ -2,6 +2,7 @@ import { checkUrl, DEFAULT_URL, socketAddress, urlOfEnvironment } from './addres
 import { Callee, type CalleePorts } from './callee.ts';
 import { Connection, type ConnectionState } from './connection.ts';
 import { errorFrom, GluerError } from './errors.ts';
+import { countRefused } from './exit_code.ts';
 import { Events, type ErrorDetail } from './events.ts';
 import type { Frame, Welcome } from './frames.ts';
 import { payload } from './json.ts';
@@ -49,6 +50,7 @@ export class Peer {
   readonly callees = new Map<Link, Callee>();
   #welcomed = false;
   #troubled = false;
+  #refusedUnheard = false; // for good, and nobody listens to `error`
   #awaySince: number | undefined;
   #why = ''; // the connection was lost, or could not be made
 
@@ -83,6 +85,7 @@ export class Peer {
 
   connect(): Promise<Welcome> {
     this.#check();
+    this.#noteRefused(false);
     this.requests.start();
     return this.connection.connect();
   }
@@ -230,7 +233,13 @@ export class Peer {
 
   /** The relay refuses this client for good. */
   #refused({ code, message, retry_after, data }: GluerError): void {
+    this.#noteRefused(!this.events.hears('error'));
     this.complain(new GluerError(code, { message: `${message} (The relay is ${this.url}.)`, retry_after, data }));
+  }
+
+  #noteRefused(unheard: boolean): void {
+    if (unheard !== this.#refusedUnheard) countRefused(unheard ? 1 : -1);
+    this.#refusedUnheard = unheard;
   }
 
   #stopped(error: GluerError, standing: boolean, refusal = error): void {

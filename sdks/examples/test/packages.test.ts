@@ -247,4 +247,33 @@ test('a program lives while its relay is away, and ends when it is refused for g
   (await relay.meets()).bye(4410, { code: 'unauthorized', message: 'The key was revoked.', reconnect: false });
   await until('its end', () => program.code() !== undefined);
   expect(program.out()).toContain('gluer: unauthorized: The key was revoked.');
+  expect(program.code()).toBe(1);
+});
+
+test.each([
+  ['gluer-nodejs', 'that nobody listens to', '', 1],
+  ['gluer-js', 'that nobody listens to', '', 1],
+  ['gluer-nodejs', 'that the program listens to', "gluer.addEventListener('error', () => undefined);", 0],
+  ['gluer-nodejs', 'of a program with an exit code of its own', 'process.exitCode = 3;', 3],
+  ['gluer-nodejs', 'of a program that goes on and ends by itself', 'setTimeout(() => process.exit(), 500);', 0],
+])('a refusal by %s %s ends with the right exit code', async (sdk, _whose, code, exitCode) => {
+  const program = run('refusal.js', `
+    import gluer from '${sdk}';
+    ${code}
+    ${sdk === 'gluer-js' ? `gluer.setup({ project: '${PUBLIC_KEY}' }); gluer.connect();` : `gluer.connect('${PRIVATE_KEY}');`}
+  `);
+  (await relay.meets()).bye(4401, { code: 'unauthorized', message: 'Unknown key.', reconnect: false });
+  await until('its end', () => program.code() !== undefined);
+  expect(program.code()).toBe(exitCode);
+});
+
+test('a refused program that finds the right key ends well', async () => {
+  const program = run('second.js', `
+    import gluer from 'gluer-nodejs';
+    gluer.connect('${PRIVATE_KEY}').catch(() => gluer.connect('${PRIVATE_KEY}')).then(() => gluer.disconnect({ drain: false }));
+  `);
+  (await relay.meets()).bye(4401, { code: 'unauthorized', message: 'Unknown key.', reconnect: false });
+  await relay.welcomes();
+  await until('its end', () => program.code() !== undefined);
+  expect(program.code()).toBe(0);
 });
