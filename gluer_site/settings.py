@@ -198,6 +198,13 @@ CACHES = {
 }
 CELERY_BROKER_URL = f"{REDIS_URL}/0" if REDIS_URL else "memory://"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # worker and beat try for as long as Redis is away
+CELERY_BROKER_TRANSPORT_OPTIONS = {  # a connection that died silently is made anew within 15 s
+    "socket_timeout": 4,  # s; longer than the 1 s that Redis keeps who waits for a task
+    "socket_connect_timeout": 2,
+    "socket_keepalive": True,
+    "health_check_interval": 5,  # s; an answer that is so much overdue ends its connection
+}
 CELERY_TASK_ALWAYS_EAGER = CELERY_TASK_EAGER_PROPAGATES = not REDIS_URL  # no worker: mails are sent at once
 CELERY_WORKER_REDIRECT_STDOUTS = False  # mails that are printed stay as they are
 CELERY_TASK_SERIALIZER = "json"

@@ -1,24 +1,26 @@
-"""A network between a relay and Redis that can stop, break, and lose single messages."""
+"""A network between a program and Redis that can stop, break, forget connections, and lose single messages."""
 
 import asyncio
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 
-from tests.cluster.harness.redis import RELAY_PASSWORD, Redis
+from tests.cluster.harness.redis import RELAY_PASSWORD, WORKER_PASSWORD, Redis
 
 MESSAGE = (b"*3\r\n$7\r\nmessage\r\n", b">3\r\n$7\r\nmessage\r\n")  # RESP 2 and 3: what a subscriber is told
 BULKS, LISTS, MAPS = b"$=!", b"*>~", b"%|"
 
 
 class Cut:
-    """Give a relay its `url`. It runs in a thread, since relays outlive the event loop of a test."""
+    """Give a relay its `url`, or worker and beat their `worker_url`. It runs in a thread, since programs outlive the
+    event loop of a test."""
 
     def __init__(self, redis: Redis) -> None:
         self.redis = redis
         self.lost = 0  # messages that did not arrive
         self.losing = 0  # that shall not
         self.holding = b""  # what they hold
+        self.forgotten: list[asyncio.Event] = []  # `passes` of the connections that carry nothing any more
         self.writers: set[asyncio.StreamWriter] = set()
         self.loop = asyncio.new_event_loop()
         self.passes = asyncio.Event()
@@ -28,6 +30,7 @@ class Cut:
         self.server = asyncio.run_coroutine_threadsafe(self._listen(), self.loop).result(5)
         self.port: int = self.server.sockets[0].getsockname()[1]
         self.url = f"redis://relay:{RELAY_PASSWORD}@127.0.0.1:{self.port}"
+        self.worker_url = f"redis://worker:{WORKER_PASSWORD}@127.0.0.1:{self.port}"
 
     # --- what it does to the network ---------------------------------------------------------------------------------
 
@@ -39,6 +42,10 @@ class Cut:
         """What was said meanwhile arrives."""
         self._run(self.passes.set)
 
+    def forget(self) -> None:
+        """As a firewall does it: the connections there are carry nothing any more, and none is told. New ones work."""
+        self._run(self._forget)
+
     def reset(self) -> None:
         """All connections end at once; new ones are let through."""
         self._run(self._reset)
@@ -49,8 +56,7 @@ class Cut:
         self.losing += number
 
     def close(self) -> None:
-        self._run(self.server.close)
-        self.reset()
+        asyncio.run_coroutine_threadsafe(self._end(), self.loop).result(5)
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join(5)
         self.loop.close()
@@ -68,6 +74,20 @@ class Cut:
         for writer in self.writers:
             writer.transport.abort()
 
+    def _forget(self) -> None:
+        self.passes.clear()
+        self.forgotten.append(self.passes)
+        self.passes = asyncio.Event()
+        self.passes.set()
+
+    async def _end(self) -> None:
+        self.server.close()
+        self._reset()
+        for waited in (self.passes, *self.forgotten):
+            waited.set()
+        if tasks := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(tasks, timeout=1)
+
     async def _listen(self) -> asyncio.Server:
         return await asyncio.start_server(self._connected, "127.0.0.1", 0)
 
@@ -76,28 +96,31 @@ class Cut:
             there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self.redis.port)
             both = {writer, there_writer}
             self.writers |= both
-            asks = asyncio.create_task(self._pass(reader, there_writer))
+            passes = self.passes
+            asks = asyncio.create_task(self._pass(reader, there_writer, passes))
             with suppress(OSError):
-                await self._pass_replies(there_reader, writer)
+                await self._pass_replies(there_reader, writer, passes)
             asks.cancel()
             self.writers -= both
             there_writer.transport.abort()
         writer.transport.abort()
 
-    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, passes: asyncio.Event) -> None:
         with suppress(OSError):
             while data := await reader.read(65_536):
-                await self.passes.wait()
+                await passes.wait()
                 writer.write(data)
                 await writer.drain()
         writer.close()
 
-    async def _pass_replies(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pass_replies(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, passes: asyncio.Event
+    ) -> None:
         """Reply by reply, so that one can be left out."""
         waiting = b""
         while data := await reader.read(65_536):
             waiting += data
-            await self.passes.wait()
+            await passes.wait()
             while end := reply_end(waiting, 0):
                 reply, waiting = waiting[:end], waiting[end:]
                 if self.losing and reply.startswith(MESSAGE) and self.holding in reply:
