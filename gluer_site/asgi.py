@@ -18,6 +18,7 @@ from django.urls import re_path
 
 from gluer_site.bodies import BoundedBodies, ReadToEnd
 from gluer_site.health import Readiness, alive, database_check, redis_check
+from gluer_site.heartbeat import Heartbeat
 from gluer_site.lifespan import Lifespan
 from gluer_site.page_threads import PageThreads
 from gluer_site.requests import Answers, Requests
@@ -53,7 +54,7 @@ http = URLRouter(
 
 application = ProtocolTypeRouter(
     {
-        "lifespan": Lifespan(relay),
+        "lifespan": Lifespan(relay, Heartbeat(os.environ)),
         "websocket": URLRouter([re_path(r"^v1/ws/(?P<project_id>[^/]*)$", socket), re_path("", nowhere)]),
         "http": Requests(ReadToEnd(http), answers, settings.ACCESS_LOG),
     }

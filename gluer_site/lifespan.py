@@ -2,20 +2,22 @@
 
 from typing import Any
 
+from gluer_site.heartbeat import Heartbeat
 from relay.runtime import Relay
 
 
 class Lifespan:
-    """Starts the relay with the server, and writes its counts down before the server ends."""
+    """Starts the relay and the heartbeat with the server, and writes counts down before the server ends."""
 
-    def __init__(self, relay: Relay) -> None:
-        self.relay = relay
+    def __init__(self, relay: Relay, heartbeat: Heartbeat) -> None:
+        self.relay, self.heartbeat = relay, heartbeat
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
                 self.relay.start()
+                self.heartbeat.start()
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
                 await self.relay.stop()

@@ -1,10 +1,13 @@
 """A relay/web process of the cluster, as deploy/ starts it."""
 
+import json
 import os
+import re
 import signal
 import sys
+from pathlib import Path
 
-from tests.relay.harness.home import Home
+from tests.relay.harness.home import BASE, Home
 from tests.relay.harness.server import RelayServer
 
 
@@ -42,3 +45,18 @@ class Relay(RelayServer):
         """Drained, then started again."""
         self.drain()
         self.start()
+
+
+class WatchedRelay(Relay):
+    """Below the watcher of deploy/Dockerfile, which kills it when it hangs, and ends with it."""
+
+    def command(self) -> list[str]:
+        [shipped] = re.findall(r"^CMD (.+)$", (BASE / "deploy/Dockerfile").read_text(), re.MULTILINE)
+        _, *watcher = json.loads(shipped)
+        return [sys.executable, *watcher[: watcher.index("python")], *super().command()]
+
+    def freeze(self) -> None:
+        """SIGSTOP of the relay itself."""
+        number = self.process.pid
+        [relay] = Path(f"/proc/{number}/task/{number}/children").read_text().split()
+        os.kill(int(relay), signal.SIGSTOP)
