@@ -34,7 +34,7 @@ from relay.backplane.messages import (
     Servers,
     unpack,
 )
-from relay.backplane.process import Process, RemoteCallers
+from relay.backplane.process import Process, RemoteCallers, RemoteServer
 from relay.backplane.questions import Questions
 from relay.backplane.roster import Roster
 from relay.backplane.streams import Incoming, Outgoing
@@ -91,6 +91,11 @@ class Mesh(Others):
 
     def gone(self, server: Connection) -> None:
         self.roster.gone(server)
+
+    def send_counted(self, target: Connection, frame: bytes) -> None:
+        process = self.processes.get(target.process)
+        if process is not None and target.tenant is not None:
+            RemoteServer(self, process, target.tenant.project_id, target.id).send_counted(frame)
 
     def publish(self, tenant: Tenant, publisher: Connection, frame: frames.Publish, now: float) -> bool:
         check_name(frame.channel)
@@ -201,6 +206,9 @@ class Mesh(Others):
         self.echoed = now
         for entry in batch.entries:
             if isinstance(entry, Published):
+                tenant = self.hub.tenants.get(entry.project)
+                if tenant is not None and (not entry.asked or entry.asked in self.questions.questions):
+                    tenant.published()  # else it was refused
                 self.questions.count(self.id, entry.asked, self._deliver(entry, now))
             elif isinstance(entry, Beat):
                 self.lag = now - self.beaten
@@ -409,6 +417,7 @@ class Mesh(Others):
             self._missed(process, first, number, True)
         if not process.missed:  # else it may have said that it has lost what it has "read"
             process.outgoing.read(*entry.read.get(self.id, (0, 0)))
+            self._count_sends(process.outgoing)
         process.missed = False
         process.unlisted = {id: server for id, server in process.unlisted.items() if server.serving}
         if process.version != entry.version:
@@ -419,6 +428,14 @@ class Mesh(Others):
         doubted, process.doubted = process.doubted, {}
         for id, project in doubted.items():
             self.put(process.outgoing, AskOne(project, id))
+
+    def _count_sends(self, outgoing: Outgoing) -> None:
+        """Count the sends of which it is known that their process has them (GP-40)."""
+        sends, outgoing.sends = outgoing.sends, []
+        for project in sends:
+            tenant = self.hub.tenants.get(project)
+            if tenant is not None:
+                tenant.count()
 
     def _give_up(self, process: Process, now: float) -> None:
         del self.processes[process.id]

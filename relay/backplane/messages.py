@@ -26,6 +26,10 @@ class ForPeer(Entry, tag="to"):
     frame: bytes
 
 
+class Counted(ForPeer, tag="to"):
+    """A send that counts as a request when the receiver has read it; to the receiver it is a `ForPeer`."""
+
+
 class FromPeer(Entry, tag="from"):
     """A frame that answers a call of the receiver: a result, an error, progress."""
 

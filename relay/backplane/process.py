@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from relay.backplane.messages import ForPeer, FromPeer
+from relay.backplane.messages import Counted, ForPeer, FromPeer
 from relay.backplane.streams import Incoming, Outgoing
 from relay.core import frames
 from relay.core.calls import error_frame
@@ -50,7 +50,14 @@ class RemoteServer:
         self.mesh, self.process, self.project, self.connection = mesh, process, project, connection
 
     def send(self, frame: bytes) -> None:
-        self.mesh.put(self.process.outgoing, ForPeer(self.project, self.connection, frame))
+        self._put(ForPeer(self.project, self.connection, frame))
+
+    def send_counted(self, frame: bytes) -> None:
+        """Send a frame that counts as a request when the other process has read it."""
+        self._put(Counted(self.project, self.connection, frame))
+
+    def _put(self, entry: ForPeer) -> None:
+        self.mesh.put(self.process.outgoing, entry)
         if self.process.outgoing.is_full(self.project) and self.project not in self.process.congested:
             self.process.congested.add(self.project)
             self.mesh.roster.spare(self.process, self.project)
@@ -78,6 +85,6 @@ class RemoteCallers:
         """Nobody closes it."""
 
 
-def ended(request_id: str, code: str) -> bytes:
-    """The frame that ends this request so."""
-    return frames.encode(error_frame(request_id, code))
+def ended(request_id: str, code: str, message: str = "") -> bytes:
+    """The frame that ends this request so; `message` instead of the outcome's own sentence."""
+    return frames.encode(error_frame(request_id, code, message))

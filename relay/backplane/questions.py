@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 ANSWER_WITHIN = 1.0  # s for the other processes to answer
 MOST_QUESTIONS = 100_000  # publishes, and searches, that wait for answers …
+IN_DOUBT = "The way to other relay processes broke: subscribers may have got the message or not. It is not counted."
 QUESTION = 1_024  # bytes: what one counts for in the bound of its project, beside its data
 
 
@@ -97,17 +98,16 @@ class Questions:
                 self._answer(asked)
 
     def _answer(self, asked: int) -> None:
+        """Answer with what is known now; a message that did not come back to us may have reached others (GP-22)."""
         question = self.questions.pop(asked)
         self._wait(question.project, -QUESTION)
-        if self.mesh.id in question.asked:  # it has not even come back to us
-            self._refuse(question)
-        elif question.publisher.state is OPEN:
+        if question.publisher.state is not OPEN:
+            return
+        if self.mesh.id in question.asked:
+            question.publisher.send(ended(question.request_id, "relay_unavailable", IN_DOUBT))
+        else:
             data = msgspec.Raw(b'{"receivers":%d}' % question.receivers)
             answer(question.publisher, question.request_id, data)
-
-    def _refuse(self, question: Question) -> None:
-        if question.publisher.state is OPEN:
-            question.publisher.send(ended(question.request_id, "relay_unavailable"))
 
     # --- where front ends are ----------------------------------------------------------------------------------------
 
@@ -177,9 +177,7 @@ class Questions:
 
     def cut_off(self, now: float) -> None:
         """Nobody will answer."""
-        questions, self.questions = self.questions, {}
-        for question in questions.values():
-            self._wait(question.project, -QUESTION)
-            self._refuse(question)
+        for asked in tuple(self.questions):
+            self._answer(asked)
         for asked in tuple(self.searches):
             self._end_search(asked, now)

@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
-from relay.backplane.messages import AnyEntry, Batch, Changed, Find, ForPeer, FromPeer, Published, Server, Servers, pack
+from relay.backplane.messages import (
+    AnyEntry,
+    Batch,
+    Changed,
+    Counted,
+    Find,
+    ForPeer,
+    FromPeer,
+    Published,
+    Server,
+    Servers,
+    pack,
+)
 
 MOST_BATCH = 262_144  # bytes of a batch, or one entry
 MOST_WAITING = 67_108_864  # bytes that wait for one destination …
@@ -46,7 +58,7 @@ class Waiting:
 class Outgoing:
     """The stream to one destination; "" is all. Projects take turns in it."""
 
-    __slots__ = ("destination", "entries", "kept", "kept_bytes", "number", "source", "stream", "waiting")
+    __slots__ = ("destination", "entries", "kept", "kept_bytes", "number", "sends", "source", "stream", "waiting")
 
     def __init__(self, source: str, destination: str, stream: int) -> None:
         self.source, self.destination, self.stream = source, destination, stream
@@ -55,6 +67,7 @@ class Outgoing:
         self.waiting = 0  # bytes of all
         self.kept: deque[tuple[int, list[AnyEntry], int]] = deque()  # number, entries, bytes
         self.kept_bytes = 0
+        self.sends: list[str] = []  # the projects of the sends that were read, or forgotten, and are to be counted
 
     def is_full(self, project: str) -> bool:
         """Whether so much waits that this project has no room for more."""
@@ -103,12 +116,18 @@ class Outgoing:
             self.kept.append((self.number, entries, size))
             self.kept_bytes += size
             while self.kept_bytes > MOST_KEPT:
-                self.kept_bytes -= self.kept.popleft()[2]
+                self._let_go()
+
+    def _let_go(self) -> None:
+        """Keep the oldest batch no longer; its sends are to be counted."""
+        _, entries, size = self.kept.popleft()
+        self.kept_bytes -= size
+        self.sends += [entry.project for entry in entries if isinstance(entry, Counted)]
 
     def read(self, stream: int, number: int) -> None:
         """The destination has read the batches up to this one."""
         while stream == self.stream and self.kept and self.kept[0][0] <= number:
-            self.kept_bytes -= self.kept.popleft()[2]
+            self._let_go()
 
     def lost(self, stream: int, first: int, last: int) -> list[AnyEntry]:
         """What was in these batches, as far as it is known. It is told once."""

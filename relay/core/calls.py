@@ -6,7 +6,8 @@ Rule 1  A call without an outcome is in its caller's `calling` (until that is lo
 Rule 2  An answer counts only from the connection the call runs at (GP-12); others are dropped and counted.
 Rule 3  A call runs at one callee at a time, and a second time only if its function is idempotent (GP-11). One that
         another process took and handed to nobody has not run: it comes back with its data, and goes elsewhere.
-Rule 4  A request is counted when it is first handed to a callee, once (GP-40).
+Rule 4  A request is counted when it is first handed to a callee, once (GP-40). By way of another process it is in
+        doubt until it has left there, and not counted if nobody there got it.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ ResultOut: Final = frames.ResultOut
 DEFAULT_TIMEOUT: Final = 30_000  # ms
 MOST_WAITING: Final = 1_000  # calls that wait for one function (GP-53)
 NOT_TAKEN: Final = "not_taken"  # between processes: handed to nobody there; the error's data is the call's
+# With these the callee's process ends a call that nobody there got, or whose outcome it cannot tell: both are free.
+REFUSED_THERE = frozenset({"server_busy", "relay_unavailable"})
 # Any other code becomes app_error (GP-5A).
 FROM_CALLEE = frozenset({"app_error", "rejected", "invalid_arguments", "payload_too_large"})
 NO_SUCH_FUNCTION = 'No back end has registered "{}". Check the name, and that its back end is connected.'
@@ -96,7 +99,7 @@ class Call(Due):
 
     __slots__ = (
         "begun", "callee", "caller", "caller_id", "calls", "cmd", "counted", "data", "deadline", "function", "header",
-        "id", "pinned", "repeat", "repeatable", "seat", "state",
+        "id", "in_doubt", "pinned", "repeat", "repeatable", "seat", "state",
     )  # fmt: skip
 
     def __init__(
@@ -110,6 +113,7 @@ class Call(Due):
         self.data = frame.data
         self.state = NEW
         self.counted = False
+        self.in_doubt = False  # it is counted, and the process that it went to may not have handed it over
         self.repeatable = True  # `data` is still what the caller gave: it may be handed over (again)
         self.repeat: Repeat | None = None
         self.function: Function | None = None  # None: it goes to one peer directly
@@ -192,11 +196,17 @@ class Calls:
             self._hand_out(frame, targets, header)
 
     def _hand_out(self, frame: frames.Send, targets: list[Connection], header: Raw) -> None:
-        """One request, however many get it."""
-        self.tenant.count()
+        """Send it to all of them; it is one request, which counts when the first of this process, or of all, has it."""
         out = encode(frames.SendOut(cmd=frame.cmd, data=frame.data, header=header))
+        first = min(targets, key=lambda target: target.process != "")
+        if first.process:
+            self.tenant.hub.others.send_counted(first, out)
+        else:
+            self.tenant.count()
+            first.send(out)
         for target in targets:
-            target.send(out)
+            if target is not first:
+                target.send(out)
 
     def forwarded(self, caller: Connection, callee: Connection | None, frame: frames.CallOut, now: float) -> None:
         """A call that another process routed to this callee; `caller` stands for that process and is told the end."""
@@ -343,6 +353,9 @@ class Calls:
         if not call.counted:
             call.counted = True
             self.tenant.count()
+            if callee.process:
+                call.in_doubt = True
+                self.tenant.in_doubt += 1
         self.deadlines.set(call, call.deadline)
         left = max(1, int((call.deadline - now) * 1000 + 0.5))
         callee.send(encode(CallOut(id=call.id, cmd=call.cmd, data=call.data, timeout=left, header=call.header)))
@@ -436,6 +449,8 @@ class Calls:
         elif frame.code == NOT_TAKEN:
             self.undelivered(callee, frame.id, frame.data, now)
         elif frame.code != "callee_lost" or not self._reroute(call, now):
+            if frame.code in REFUSED_THERE:
+                self._take_back(call)
             self.fail(call, frame.code if frame.code in OUTCOMES else "callee_lost", now, frame.message)
 
     def undelivered(self, callee: Connection, call_id: str, data: Raw, now: float) -> None:
@@ -443,6 +458,7 @@ class Calls:
         call = callee.serving.get(call_id)
         if call is None:
             return
+        self._take_back(call)
         function = self.functions.by_name.get(call.cmd)
         if call.deadline <= now:
             self.expired(call, now)
@@ -454,6 +470,18 @@ class Calls:
             self._leave_callee(call)
             call.function, call.data, call.repeatable = function, data, True
             self._place(call, now, "server_busy")
+
+    def _take_back(self, call: Call) -> None:
+        """Count a call no longer that was counted for the callee's process: nobody there got it (GP-40)."""
+        if call.in_doubt:
+            self._no_doubt(call)
+            call.counted = False
+            self.tenant.take_back()
+
+    def _no_doubt(self, call: Call) -> None:
+        """Note that it is known now whether a call was handed over."""
+        call.in_doubt = False
+        self.tenant.in_doubt -= 1
 
     def _unasked(self, callee: Connection, call_id: str, now: float, ends: bool = True) -> None:
         """Count an answer that nobody waits for from this peer, and charge it unless its call has ended without it.
@@ -585,6 +613,8 @@ class Calls:
         del self.running[call_id], callee.serving[call_id]
         if not callee.serving:
             self.suspects.owes_nothing(callee)
+        if call.in_doubt:
+            self._no_doubt(call)
         if call.seat is not None:
             call.seat.in_flight -= 1
         if call.repeatable:

@@ -524,10 +524,9 @@ class Hub:
         """Requests counted since the last call, by workspace and project."""
         counts = {}
         for tenant in self.tenants.values():
-            if tenant.requests:
-                counts[tenant.quota.workspace_id, tenant.project_id] = tenant.requests
-                self.totals.requests += tenant.requests
-                tenant.requests = 0
+            if requests := tenant.take_requests():
+                counts[tenant.quota.workspace_id, tenant.project_id] = requests
+                self.totals.requests += requests
         return counts
 
     def sweep(self, now: float) -> None:

@@ -24,9 +24,13 @@ class Others:
     def gone(self, server: Connection) -> None:
         """A back end of this process went."""
 
+    def send_counted(self, target: Connection, frame: bytes) -> None:
+        """Send a frame to a peer of another process, and count one request when that process has read it."""
+
     def publish(self, tenant: Tenant, publisher: Connection, frame: frames.Publish, now: float) -> bool:
         """Publish to the subscribers of all processes, this one's included. False: there are no others.
 
+        It counts as a request when it reaches those of this process, unless it was refused before.
         Raises Refused `relay_unavailable` when they cannot be reached.
         """
         return False

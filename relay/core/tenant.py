@@ -58,6 +58,7 @@ class Tenant:
         self.deliveries = Rate(hub.limits.project_deliveries)
         self.delivery_bytes = Rate(hub.limits.project_delivery_bytes)
         self.requests = 0  # counted and not yet sealed into a batch (GP-40)
+        self.in_doubt = 0  # of them: calls that another process has, and may not have handed over
         self.handlers: dict[type, Handler] = {
             frames.Call: Handler(True, self.calls.call),
             frames.Result: Handler(False, self.calls.result),
@@ -185,9 +186,25 @@ class Tenant:
         self.delivery_bytes.pay(now, receivers * size)
 
     def count(self) -> None:
-        """One request (GP-40)."""
+        """Count one request (GP-40)."""
         self.requests += 1
         self.quota.unrecorded += 1
+
+    def take_back(self) -> None:
+        """Count a request no longer that is in doubt: nobody got it (GP-40)."""
+        self.requests -= 1
+        self.quota.unrecorded -= 1
+
+    def take_requests(self) -> int:
+        """Take the requests that were counted since the last call, without those in doubt."""
+        taken = self.requests - self.in_doubt
+        self.requests = self.in_doubt
+        return taken
+
+    def published(self) -> None:
+        """Count a publish that was applied."""
+        self.hub.totals.published += 1
+        self.count()
 
     # --- requests that are no calls ----------------------------------------------------------------------------------
 
@@ -236,14 +253,11 @@ class Tenant:
         self.check_deliveries(now)
         self.check_quota()
         if self.hub.others.publish(self, connection, frame, now):
-            self.hub.totals.published += 1
-            self.count()
-            return  # what is answered, they know
+            return  # what is answered, and whether it counts, they know
         receivers = self.channels.publish(connection, frame)
-        self.hub.totals.published += 1
         self.hub.totals.delivered += receivers
         self.delivered(receivers, len(frame.data), now)
-        self.count()
+        self.published()
         if frame.id is not UNSET:
             answer(connection, frame.id, Raw(b'{"receivers":%d}' % receivers))
 

@@ -153,3 +153,36 @@ async def test_one_relay_is_cut_off_from_redis(cluster: Cluster, alice: ClusterS
     assert max(account.last_trouble() for account in (far, beside)) <= back + MENDED
     for cmd in (NEAR, FAR):
         backends.assert_once(cmd)
+
+
+async def test_what_is_refused_while_redis_stands_still_is_not_counted(
+    cluster: Cluster, alice: ClusterShop, backends: BackEnds
+) -> None:
+    """GP-40: calls and publishes, by WebSocket and by HTTP; what was answered is counted once."""
+    here, there = cluster.relays
+    await backends.at(there, functions={FAR: {}})
+    await alice.at(here).sees(1)
+    page, publisher = await alice.at(here).frontend(), await alice.at(here).backend()
+    by_http = ["/v1/call/" + FAR] * 50 + ["/v1/publish/news"] * 50
+    cluster.redis.freeze()
+    frozen = time.monotonic()
+    posts = [asyncio.create_task(alice.at(here).post(path, alice.private, json={"a": 1, "b": 1})) for path in by_http]
+    for number in range(50):
+        await page.send("call", id=str(number), cmd=FAR, data={"a": 1, "b": 1}, timeout=10_000)
+        await publisher.send("publish", id=str(number), channel="news")
+        await asyncio.sleep(0.02)  # about as long as Redis is waited for
+    await until(lambda: time.monotonic() > frozen + 3, "Redis to have stood still")
+    cluster.redis.go_on()
+    answers = [await peer.receive_some_time() for peer in (page, publisher) for _ in range(50)]
+    statuses = [answer.status_code for answer in await asyncio.gather(*posts)]
+    answered = [answer["type"] for answer in answers].count("result") + statuses.count(200)
+    assert {answer.get("code", "result") for answer in answers} <= {"result", "relay_unavailable"}
+    assert set(statuses) <= {200, 503}
+    assert answered < 100
+
+    for _ in range(50):
+        if (await page.call(FAR, {"a": 1, "b": 1}))["type"] == "result":
+            break
+        await asyncio.sleep(0.1)  # until the other process is reached again
+    await asyncio.to_thread(cluster.until_counted, alice, answered + 1)
+    assert cluster.used(alice) == answered + 1

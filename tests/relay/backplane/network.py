@@ -47,6 +47,7 @@ class Node:
         for tenant in self.relay.hub.tenants.values():
             assert not tenant.calls.running
             assert not tenant.calls.held.bytes
+            assert not tenant.in_doubt
             for function in tenant.functions.by_name.values():
                 assert not function.waiting
                 assert not any(seat.in_flight for seat in function.seats.values())
