@@ -16,6 +16,7 @@ from relay.core.connection import Connection
 if TYPE_CHECKING:
     from relay.backplane.mesh import Mesh
 
+NO_ROOM = "The function has ended, and there was no room to carry its answer between two relay processes."
 SMALL = 1_024  # bytes of an answer that is carried to a process even when much waits for it
 _answered: msgspec.json.Decoder[frames.Envelope] = msgspec.json.Decoder(frames.Envelope)
 
@@ -78,7 +79,7 @@ class RemoteCallers:
             answered = _answered.decode(frame)
             if answered.type == "progress":
                 return
-            frame = ended(str(answered.id), "relay_unavailable")
+            frame = ended(str(answered.id), "relay_unavailable", NO_ROOM)
         self.mesh.put(self.process.outgoing, FromPeer(self.project, frame))
 
     def close(self, code: int, reason: str) -> None:

@@ -451,6 +451,7 @@ class Calls:
         elif frame.code != "callee_lost" or not self._reroute(call, now):
             if frame.code in REFUSED_THERE:
                 self._take_back(call)
+                call.counted = call.counted or frame.code == "relay_unavailable"  # it may have run: its key is kept
             self.fail(call, frame.code if frame.code in OUTCOMES else "callee_lost", now, frame.message)
 
     def undelivered(self, callee: Connection, call_id: str, data: Raw, now: float) -> None:

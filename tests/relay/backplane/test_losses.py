@@ -492,3 +492,22 @@ def test_results_for_which_there_is_no_room_become_errors(network: Network, page
     assert len(codes) == 80
     assert set(codes) == {"result", "relay_unavailable"}
     assert network.nodes[1].mesh.dropped == codes.count("relay_unavailable")
+    assert all("has ended" in frame["message"] for frame in page.inbox if "code" in frame)
+    assert network.alice(0).tenant.requests == codes.count("result")  # what is refused is free (GP-40)
+
+
+def test_a_keyed_call_whose_answer_found_no_room_does_not_run_again(network: Network, server: Peer) -> None:
+    page = network.alice(0).frontend(session="the-session-of-a-page")
+    for number in range(20):
+        page.calls(ADD, f"c{number}", idempotency_key=f"k{number}")
+    network.settle()
+    for _ in range(20):
+        server.answers(MEGABYTE)
+    network.settle()
+    refused = [frame["id"] for frame in page.inbox if frame.get("code") == "relay_unavailable"]
+    assert refused
+    page.inbox.clear()
+    page.calls(ADD, refused[0], idempotency_key=refused[0].replace("c", "k"))
+    network.settle()
+    page.assert_received("error", code="relay_unavailable")
+    server.assert_silent()
