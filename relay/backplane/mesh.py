@@ -18,6 +18,7 @@ from relay.backplane.messages import (
     AnyEntry,
     Ask,
     AskOne,
+    Away,
     Batch,
     Beat,
     Changed,
@@ -140,7 +141,7 @@ class Mesh(Others):
                 return "", self.everyone.take()
         told_all, self.told_all = self.told_all, False
         for process in self.processes.values() if self.connected else ():
-            self.roster.answer(process)
+            self.roster.answer(process, self.ticked)
             if process.outgoing.entries:
                 # the next time it is another's turn
                 self.processes[process.id] = self.processes.pop(process.id)
@@ -274,6 +275,8 @@ class Mesh(Others):
             self.roster.went(process, entry, now)
         elif isinstance(entry, Servers):
             self.roster.servers(process, entry, now)
+        elif isinstance(entry, Away):
+            self.roster.away(process, entry, now)
         elif isinstance(entry, Beat):
             self._beat(process, entry, now)
         elif isinstance(entry, Ask):

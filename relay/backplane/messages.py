@@ -126,6 +126,16 @@ class Servers(Entry, tag="servers"):
     asked: int
 
 
+class Away(Entry, tag="away"):
+    """To one that asked: functions of a project whose last server was lost, and how many s ago (GP-16)."""
+
+    project: str
+    workspace: int
+    quota: Quota
+    hold: float
+    functions: list[tuple[str, float]]
+
+
 class Ask(Entry, tag="ask"):
     """Who are your servers? `asked`: a number for the answer."""
 
@@ -173,6 +183,7 @@ AnyEntry = (
     | Changed
     | Gone
     | Servers
+    | Away
     | Ask
     | AskOne
     | Lost

@@ -12,6 +12,7 @@ from relay.backplane.streams import Incoming, Outgoing
 from relay.core import frames
 from relay.core.calls import error_frame
 from relay.core.connection import Connection
+from relay.core.tenant import Tenant
 
 if TYPE_CHECKING:
     from relay.backplane.mesh import Mesh
@@ -39,7 +40,8 @@ class Process:
         self.is_torn = False  # something was lost since it was asked: its answer does not count
         self.is_answering = False  # part of its answer came since its last beat
         self.doubted: dict[str, str] = {}  # servers that may be otherwise than it told, by id; their projects
-        self.to_tell: deque[Connection] | None = None  # what it has asked for; None: nothing
+        # what it has asked for: servers, and projects whose lost functions it is told; None: nothing
+        self.to_tell: deque[Connection | Tenant] | None = None
         self.answers = 0  # which of its questions that answers
         self.to_tell_of: dict[Connection, None] = {}  # servers it has asked for by name
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from relay.backplane.announcements import PART, Announcements
-from relay.backplane.messages import AskOne, Changed, Gone, Quota, Server, Servers
+from relay.backplane.messages import AskOne, Away, Changed, Gone, Quota, Server, Servers
 from relay.backplane.process import Process, RemoteCallers, RemoteServer
 from relay.core import frames
 from relay.core.connection import BACKEND, FRONTEND, OPEN, Connection
@@ -56,9 +56,10 @@ class Roster:
             self.announcements.told(what)
 
     def asked(self, process: Process, asked: int) -> None:
-        """It asks for all our servers; they are told part by part."""
+        """It asks for all our servers; they are told part by part, and then the functions that have none any more."""
         tenants = self.hub.tenants.values()
         process.to_tell = deque(c for tenant in tenants for c in tenant.connections if c.peer == BACKEND)
+        process.to_tell.extend(tenant for tenant in tenants if tenant.functions.lost)
         process.answers = asked
         self.mesh.wake()
 
@@ -70,7 +71,7 @@ class Roster:
             process.to_tell_of[server] = None
             self.mesh.wake()
 
-    def answer(self, process: Process) -> None:
+    def answer(self, process: Process, now: float) -> None:
         """Tell it some of what it asked for. Whatever was told to all before must have left."""
         outgoing = process.outgoing
         most = outgoing.waiting + PART
@@ -79,7 +80,11 @@ class Roster:
         if process.to_tell is None:
             return
         while process.to_tell and outgoing.waiting < most:
-            self._tell_one(process, process.to_tell.popleft())
+            one = process.to_tell.popleft()
+            if isinstance(one, Connection):
+                self._tell_one(process, one)
+            else:
+                self._tell_away(process, one, now)
         if not process.to_tell:
             process.to_tell = None
             tenants = self.hub.tenants.values()
@@ -90,6 +95,13 @@ class Roster:
         if server.state is OPEN:
             self.announcements.told_to_one(server)
             process.outgoing.put(self._told(server, server.seats))
+
+    def _tell_away(self, process: Process, tenant: Tenant, now: float) -> None:
+        lost = [(name, now - at) for name, at in tenant.functions.lost_names(now)]
+        for first in range(0, len(lost), MOST_FUNCTIONS):
+            some = lost[first : first + MOST_FUNCTIONS]
+            project, workspace = tenant.project_id, tenant.quota.workspace_id
+            process.outgoing.put(Away(project, workspace, told_quota(tenant), tenant.hold, some))
 
     def _changed(self, server: Connection, names: Iterable[str]) -> Changed:
         assert server.tenant is not None
@@ -107,12 +119,11 @@ class Roster:
     def _told(self, server: Connection, names: Iterable[str]) -> Server:
         tenant = server.tenant
         assert tenant is not None
-        quota = tenant.quota
         return Server(
             self.version,
             tenant.project_id,
-            quota.workspace_id,
-            Quota(quota.limit, quota.used, quota.resets_at),
+            tenant.quota.workspace_id,
+            told_quota(tenant),
             tenant.hold,
             server.id,
             server.name,
@@ -130,19 +141,7 @@ class Roster:
         if not self._is_news(process, entry.version, is_answer):
             return
         process.is_answering |= is_answer
-        tenant = self.hub.tenant(
-            Admission(
-                key_id=0,
-                peer=BACKEND,
-                project_id=entry.project,
-                workspace_id=entry.workspace,
-                quota=(entry.quota.limit, entry.quota.used, entry.quota.resets_at),
-                connection_id=entry.id,
-                session="",
-                password_digest=None,
-                hold=entry.hold,
-            )
-        )
+        tenant = self._tenant(entry)
         server = tenant.remote.get(entry.id)
         if server is None:
             remote = RemoteServer(self.mesh, process, tenant.project_id, entry.id)
@@ -153,6 +152,29 @@ class Roster:
         names = {spec.name for spec in entry.functions} if is_answer else set(server.seats)
         removed = [name for name in server.seats if name not in names]
         self._update(process, server, entry, removed, now)
+
+    def _tenant(self, entry: Server | Away) -> Tenant:
+        """The project it is about."""
+        return self.hub.tenant(
+            Admission(
+                key_id=0,
+                peer=BACKEND,
+                project_id=entry.project,
+                workspace_id=entry.workspace,
+                quota=(entry.quota.limit, entry.quota.used, entry.quota.resets_at),
+                connection_id="",
+                session="",
+                password_digest=None,
+                hold=entry.hold,
+            )
+        )
+
+    def away(self, process: Process, entry: Away, now: float) -> None:
+        """These had servers until not long ago; whoever joined since then has to hold their calls, too."""
+        process.is_answering = True
+        functions = self._tenant(entry).functions
+        for name, age in entry.functions:
+            functions.was_lost(name, now - age)
 
     def changed(self, process: Process, entry: Changed, now: float) -> None:
         """It is otherwise now."""
@@ -283,6 +305,11 @@ class Roster:
             if project and server.project_id != project:
                 continue
             self._take_calls(process, server, process.taking[id], server.draining, now)
+
+
+def told_quota(tenant: Tenant) -> Quota:
+    """Its workspace's, for a process that may know nothing of it."""
+    return Quota(tenant.quota.limit, tenant.quota.used, tenant.quota.resets_at)
 
 
 def specs(server: Connection, names: Iterable[str]) -> list[frames.FunctionSpec]:

@@ -7,6 +7,7 @@ from typing import Final
 
 from relay.backplane.messages import (
     AnyEntry,
+    Away,
     Batch,
     Changed,
     Counted,
@@ -40,6 +41,8 @@ def size_of(entry: AnyEntry) -> int:
     if isinstance(entry, Changed):
         names = [function.name for function in entry.functions] + entry.removed
         return 4 * OVERHEAD + sum(OVERHEAD + len(name) for name in names)
+    if isinstance(entry, Away):
+        return 4 * OVERHEAD + sum(OVERHEAD + len(name) for name, _ in entry.functions)
     if isinstance(entry, Servers):
         return OVERHEAD * (1 + len(entry.ids))
     return OVERHEAD

@@ -187,6 +187,19 @@ class Functions:
         self._remember(function, float("-inf"))
         return function
 
+    def lost_names(self, now: float) -> list[tuple[str, float]]:
+        """Names that have no servers and are still known, and when each lost its last one."""
+        return [(f.name, f.lost_at) for f in self.lost.values() if f.lost_at is not None and f.is_known(now)]
+
+    def was_lost(self, name: str, lost_at: float) -> None:
+        """Its last server was lost then, as another process saw it."""
+        function = self.by_name.get(name)
+        if function is None:
+            function = self.by_name[name] = Function(name)
+            self._remember(function, lost_at)
+        elif function.lost_at is not None:
+            function.lost_at = max(function.lost_at, lost_at)
+
     def _unseat(self, server: Connection, name: str) -> Function | None:
         seat = server.seats.pop(name, None)
         if seat is None:

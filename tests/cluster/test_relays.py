@@ -117,3 +117,22 @@ async def test_a_relay_that_starts_later_knows_all_servers(
     finally:
         late.close()
     await alice.at(cluster.relays[0]).sees(2)
+
+
+async def test_a_relay_that_restarts_while_a_back_end_is_away_holds_its_calls(
+    cluster: Cluster, alice: ClusterShop
+) -> None:
+    """Though it holds calls of no unknown name: the other relay tells it of the function."""
+    restarted, other = cluster.relays
+    await (await alice.at(other).backend(ONCE)).close()
+    await alice.at(other).backend("something:else")
+    restarted.restart()
+    await alice.at(restarted).sees(1)
+    page = await alice.at(restarted).frontend()
+    await page.send("call", id="1", cmd=ONCE)
+    await page.send("call", id="2", cmd="never:registered")
+    await page.assert_received("error", id="2", code="no_such_function")
+    back = await alice.at(other).backend(ONCE)
+    call = await back.assert_received("call")
+    await back.send("result", id=call["id"], data="back")
+    await page.assert_received("result", id="1", data="back")
