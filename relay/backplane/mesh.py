@@ -2,7 +2,8 @@
 
 Rule 1  A server of another process is a Connection in `tenant.remote`; its frames leave through that process's stream.
 Rule 2  Whoever is silent for DEAD_AFTER is given up, but only while our own beats come back: else we are cut off, and
-        nobody is judged. Given up: its servers leave, calls to it end, calls from it are cancelled (GP-11, GP-14).
+        nobody is judged. Given up: its servers leave, calls to it end, calls from it are cancelled (GP-11, GP-14), and
+        what it says before it knows is not read. So its calls that were not read have not run, and go on elsewhere.
 Rule 3  A lost batch is noticed by its number, or by the next beat, and what was in it is answered, never repeated out
         of order: calls are re-routed or end with `relay_unavailable`; results are sent again, since they end calls.
 """
@@ -72,6 +73,7 @@ class Mesh(Others):
         self.processes: dict[str, Process] = {}
         self.given_up: dict[str, tuple[Incoming, Incoming]] = {}  # how far they were read
         self.own = Incoming()  # our stream to all, as it comes back
+        self.stale = -1  # calls that come before the echo of a later batch of ours may have ended while we stood still
         self.roster, self.questions = Roster(self), Questions(self)
         self.connected = False
         self.is_leaving = self.has_left = False
@@ -118,6 +120,10 @@ class Mesh(Others):
         now: float,
     ) -> bool:
         return self.questions.find(tenant, to, size, found, now)
+
+    def can_send(self, process: Process, project: str) -> bool:
+        """Whether a call of this project can go to a peer there now."""
+        return self.connected and process.reads_us and project not in process.congested
 
     # --- out ---------------------------------------------------------------------------------------------------------
 
@@ -175,7 +181,11 @@ class Mesh(Others):
         ours = bool(batch.destination)
         incoming = process.to_us if ours else process.to_all
         if ours:
-            self._renewed(process, batch.stream, now)
+            if batch.stream <= process.closed:
+                return
+            if batch.stream > process.to_us.stream:
+                asks = [entry for entry in batch.entries if isinstance(entry, Ask)]
+                self._renewed(process, batch.stream, asks[0].read if asks else (0, 0), now)
         begun = incoming.number > 0 or ours
         gap = incoming.follows(batch.stream, batch.number)
         if gap is None:
@@ -219,21 +229,34 @@ class Mesh(Others):
     def _process(self, id: str, now: float) -> Process:
         process = self.processes.get(id)
         if process is None:
-            self.streams += 1
-            process = self.processes[id] = Process(id, Outgoing(self.id, id, self.streams), now)
+            process = self.processes[id] = Process(id, self._new_stream(id), now)
             if id in self.given_up:
                 process.to_all, process.to_us = self.given_up.pop(id)
+                process.reads_us, process.closed = False, process.to_us.stream
             self._ask(process)
         return process
 
-    def _renewed(self, process: Process, stream: int, now: float) -> None:
+    def _new_stream(self, id: str) -> Outgoing:
+        self.streams += 1
+        return Outgoing(self.id, id, self.streams)
+
+    def _renewed(self, process: Process, stream: int, read: tuple[int, int], now: float) -> None:
         """A new stream to us says that it had given us up: it has ended our calls, and its own to us.
 
         An entry that says so could be lost, and come again behind calls of the new stream, which it would end unheard.
+        `read`: our stream, and the last batch of it that it took; calls in later ones have not run.
         """
-        if 0 < process.to_us.stream < stream:
-            self._forget(process, now)
-            process.complete = False
+        if not 0 < process.to_us.stream < stream:
+            return
+        unread: list[AnyEntry] = []
+        if process.reads_us:  # else we have begun anew already
+            unread = process.outgoing.lost(read[0], read[1] + 1, process.outgoing.number) + process.outgoing.drop()
+            process.outgoing, process.reads_us = self._new_stream(process.id), False
+            process.to_tell = None
+            process.to_tell_of.clear()
+            self._ask(process)
+        self._forget(process, unread, now)
+        process.complete = False
 
     def _missed(self, process: Process, first: int, last: int, ours: bool) -> None:
         """Batches of it never came: what was told to us, it has to know; of its servers, we have to ask again."""
@@ -247,7 +270,7 @@ class Mesh(Others):
         """Ask for all its servers."""
         process.asked += 1
         process.is_torn = False
-        self.put(process.outgoing, Ask(process.asked))
+        self.put(process.outgoing, Ask(process.asked, (process.to_us.stream, process.to_us.number)))
 
     def _handle(self, process: Process, entry: AnyEntry, is_answer: bool, now: float) -> None:
         if isinstance(entry, ForPeer):
@@ -296,7 +319,7 @@ class Mesh(Others):
         tenant = self.hub.tenants.get(entry.project)
         callee = None if tenant is None else tenant.by_id.get(entry.connection)
         if isinstance(frame, CallOut):
-            if tenant is None:
+            if tenant is None or self.own.number <= self.stale:
                 self.put(process.outgoing, FromPeer(entry.project, frames.encode(give_back(frame.id, frame.data))))
             else:
                 tenant.calls.forwarded(self._caller(tenant, process, now), callee, frame, now)
@@ -375,6 +398,8 @@ class Mesh(Others):
     def tick(self, now: float) -> None:
         """Beat, and judge."""
         slept = now - self.ticked > SLEPT
+        if now - self.ticked > DEAD_AFTER:
+            self.stale = self.everyone.number
         self.ticked = now
         if now - self.beaten >= BEAT_EVERY and not self.is_leaving:
             self.beaten = now
@@ -414,12 +439,17 @@ class Mesh(Others):
 
     def _beat(self, process: Process, entry: Beat, now: float) -> None:
         stream, number = entry.sent.get(self.id, (0, 0))
-        self._renewed(process, stream, now)
-        first = process.to_us.reaches(stream, number)
-        if first <= number:
-            self._missed(process, first, number, True)
+        read = entry.read.get(self.id, (0, 0))
+        self._renewed(process, stream, read, now)
+        if not process.reads_us and read[0] == process.outgoing.stream:
+            process.reads_us, process.closed = True, 0
+            self.roster.reach(process, now)
+        if stream > process.closed:
+            first = process.to_us.reaches(stream, number)
+            if first <= number:
+                self._missed(process, first, number, True)
         if not process.missed:  # else it may have said that it has lost what it has "read"
-            process.outgoing.read(*entry.read.get(self.id, (0, 0)))
+            process.outgoing.read(*read)
             self._count_sends(process.outgoing)
         process.missed = False
         process.unlisted = {id: server for id, server in process.unlisted.items() if server.serving}
@@ -445,14 +475,17 @@ class Mesh(Others):
         if len(self.given_up) >= MOST_GIVEN_UP:
             del self.given_up[next(iter(self.given_up))]
         self.given_up[process.id] = process.to_all, process.to_us
-        self._forget(process, now)
+        self._forget(process, [], now)
         self.questions.given_up(process.id, now)
 
-    def _forget(self, process: Process, now: float) -> None:
-        """Its servers leave, all before any call goes on; and its callers."""
+    def _forget(self, process: Process, unread: list[AnyEntry], now: float) -> None:
+        """Its servers leave, all before any call goes on; and its callers. Of what it has not read, no call ran."""
         servers = (*process.servers.values(), *process.unlisted.values())
         functions = [(server, self.roster.leave(process, server, now)) for server in tuple(process.servers.values())]
         process.unlisted.clear()
+        for entry in unread:
+            if isinstance(entry, ForPeer):
+                self._unsent(process.outgoing, entry, now)
         for server in servers:
             assert server.tenant is not None
             server.tenant.calls.lost(server, now)

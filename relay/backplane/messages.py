@@ -2,7 +2,8 @@
 
 Rule 1  A process has two kinds of streams: one to all (destination "", its own copy included), one to each other
         process. Each numbers its batches; a receiver that misses a number knows what was lost, and says so. A new
-        stream to a process says that its sender had taken it for dead, and ended its calls and those to it.
+        stream to a process says that its sender had taken it for dead, ended its calls and those to it, and reads its
+        old stream no further; it begins a new one as well.
 Rule 2  All processes run the same version of these shapes but for a rolling upgrade: fields are only ever appended.
 """
 
@@ -137,9 +138,13 @@ class Away(Entry, tag="away"):
 
 
 class Ask(Entry, tag="ask"):
-    """Who are your servers? `asked`: a number for the answer."""
+    """Who are your servers? `asked`: a number for the answer. It comes first in a stream.
+
+    `read`: the receiver's stream to the sender, and its last batch that was read.
+    """
 
     asked: int
+    read: tuple[int, int] = (0, 0)
 
 
 class AskOne(Entry, tag="ask one"):

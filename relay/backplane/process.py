@@ -28,6 +28,8 @@ class Process:
     def __init__(self, id: str, outgoing: Outgoing, now: float) -> None:
         self.id, self.outgoing, self.heard = id, outgoing, now
         self.to_all, self.to_us = Incoming(), Incoming()
+        self.reads_us = True  # else our stream to it is new: it gets no calls before its beat says that it reads it
+        self.closed = 0  # its stream to us that is read no further, since it was given up
         self.congested: set[str] = set()  # projects of which so much waits for it that it gets none of their calls
         self.servers: dict[str, Connection] = {}
         self.taking: dict[str, bool] = {}  # which of them take calls, while it can be reached

@@ -150,7 +150,7 @@ class Questions:
         found = [(peer.connected_at, peer) for peer in search.tenant.targets(search.to)]
         for since, id, peer in search.peers:
             process = self.mesh.processes.get(id)
-            if process is None or search.tenant.project_id in process.congested or not self.mesh.connected:
+            if process is None or not self.mesh.can_send(process, search.tenant.project_id):
                 search.is_complete = False
             else:
                 found.append((since, self.mesh.roster.unlisted(search.tenant, process, peer, now)))

@@ -281,7 +281,7 @@ class Roster:
         before = server.takes_calls
         server.draining = draining
         server.cut = server.tenant.project_id in process.congested or not self.mesh.connected
-        server.takes_calls = takes and not server.cut
+        server.takes_calls = takes and not server.cut and process.reads_us
         if before and not takes and not draining:
             server.tenant.calls.suspected(server, now)
         elif before is not server.takes_calls:

@@ -89,6 +89,28 @@ async def test_a_relay_stands_still_for_ten_seconds_and_goes_on(
     assert once.numbers("result") | its_own.numbers("result") <= backends.finished(ONCE)
 
 
+async def test_calls_made_while_their_relay_stood_still_run_once_and_are_answered(
+    cluster: Cluster, alice: ClusterShop, backends: BackEnds
+) -> None:
+    """The other relay took theirs for dead, which does not know it when it reads them."""
+    frozen, other = cluster.relays
+    await backends.at(*cluster.relays)
+    [server] = await backends.at(other, functions={SLOW: {}})
+    for relay in cluster.relays:
+        await alice.at(relay).sees(3)
+    page = await alice.at(frozen).frontend()
+    frozen.freeze()
+    await alice.at(other).sees(2)
+    numbers = {str(number) for number in range(50)}
+    for number in numbers:
+        await page.send("call", id=number, cmd=SLOW, data={"a": int(number), "b": 0})
+    frozen.go_on()
+    ended = [await page.receive() for _ in numbers]
+    assert {frame["type"] for frame in ended} == {"result"}, ended
+    assert {frame["id"] for frame in ended} == numbers
+    assert log_of([server], "began", SLOW) == dict.fromkeys(numbers, 1)
+
+
 async def test_a_relay_that_starts_later_knows_all_servers(
     cluster: Cluster, alice: ClusterShop, charlie: ClusterShop, backends: BackEnds
 ) -> None:

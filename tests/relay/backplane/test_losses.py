@@ -389,7 +389,7 @@ def test_entries_of_a_newer_version_are_passed_over_and_the_others_count(
     taken = network.nodes[0].mesh.take()
     assert taken is not None
     source, destination, stream, number, entries = msgspec.msgpack.decode(taken[1])
-    entries = [["teleport", 5], *entries, ["ask", 1, "a field more"], ["to"], 7]
+    entries = [["teleport", 5], *entries, ["ask", 1, [0, 0], "a field more"], ["to"], 7]
     network.nodes[1].mesh.receive(pack([source, destination, stream, number, entries]), network.now)
     server.assert_received("call", cmd=ADD)
     assert network.nodes[1].mesh.unread == 3
