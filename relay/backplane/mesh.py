@@ -10,7 +10,9 @@ Rule 3  A lost batch is noticed by its number, or by the next beat, and what was
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable
+from hashlib import blake2b
 from typing import Final
 
 import msgspec
@@ -30,6 +32,7 @@ from relay.backplane.messages import (
     Gone,
     Leaving,
     Lost,
+    Mark,
     Published,
     Receivers,
     Server,
@@ -43,18 +46,20 @@ from relay.backplane.streams import Incoming, Outgoing
 from relay.core import frames
 from relay.core.calls import NOT_TAKEN, give_back
 from relay.core.channels import check_name
-from relay.core.connection import FRONTEND, Connection
+from relay.core.connection import FRONTEND, OPEN, Connection
 from relay.core.errors import Refused, Unreadable
 from relay.core.hub import Hub
 from relay.core.others import Others
 from relay.core.reading import decode
-from relay.core.tenant import Tenant
+from relay.core.tenant import Tenant, answer
 
 BEAT_EVERY = 0.5  # s
 CUT_AFTER = 1.0  # s without an echo of our own beats
 DEAD_AFTER = 2.0  # s of silence
 SLEPT = 0.5  # s between two ticks, after which nobody is blamed for silence
 MOST_GIVEN_UP = 1_000  # processes remembered as given up
+MOST_CATCHING_UP = 100_000  # requests that wait until a batch of ours has come back; others are answered at once
+EPOCH = 6  # bytes of a digest
 CallOut = frames.CallOut
 CancelOut = frames.CancelOut
 Result = frames.Result
@@ -75,6 +80,8 @@ class Mesh(Others):
         self.own = Incoming()  # our stream to all, as it comes back
         self.stale = -1  # calls that come before the echo of a later batch of ours may have ended while we stood still
         self.roster, self.questions = Roster(self), Questions(self)
+        # whom to answer which request when our batch of this number to all has come back, or we are cut off
+        self.catching_up: deque[tuple[int, Connection, str]] = deque()
         self.connected = False
         self.is_leaving = self.has_left = False
         self.told_all = False  # the last batch went to all
@@ -106,9 +113,20 @@ class Mesh(Others):
         if not self.connected or self.everyone.is_full(project) or self.questions.is_full(project):
             raise Refused("relay_unavailable")
         asked = 0 if isinstance(frame.id, msgspec.UnsetType) else self.questions.ask(publisher, frame.id, now)
-        out = frames.encode(frames.Message(channel=frame.channel, data=frame.data))
+        channels = tenant.channels
+        if not channels.epoch:
+            channels.epoch = blake2b(f"{self.id} {project} {now}".encode(), digest_size=EPOCH).hexdigest()
+        channels.offset += 1
+        position = (channels.epoch, channels.offset)
+        out = frames.encode(frames.Message(channel=frame.channel, data=frame.data, position=position))
         excluded = publisher.id if frame.exclude_me else ""
         self.put(self.everyone, Published(project, frame.channel, out, excluded, asked))
+        return True
+
+    def catch_up(self, subscriber: Connection, request_id: str) -> bool:
+        if not self.connected or len(self.catching_up) >= MOST_CATCHING_UP:
+            return False
+        self.catching_up.append((self.everyone.number + 1, subscriber, request_id))
         return True
 
     def find(
@@ -223,8 +241,16 @@ class Mesh(Others):
                 self.questions.count(self.id, entry.asked, self._deliver(entry, now))
             elif isinstance(entry, Beat):
                 self.lag = now - self.beaten
+        self._caught_up(batch.number)
         if not self.connected:
             self._reconnected(now)
+
+    def _caught_up(self, number: int) -> None:
+        """Our own batches to all up to this one have come back: what was published before they left has come, too."""
+        while self.catching_up and self.catching_up[0][0] <= number:
+            _, subscriber, request_id = self.catching_up.popleft()
+            if subscriber.state is OPEN:
+                answer(subscriber, request_id)
 
     def _process(self, id: str, now: float) -> Process:
         process = self.processes.get(id)
@@ -306,6 +332,8 @@ class Mesh(Others):
             self.roster.asked(process, entry.asked)
         elif isinstance(entry, AskOne):
             self.roster.asked_one(process, entry)
+        elif isinstance(entry, Mark):
+            pass  # its sender waits for it
         elif isinstance(entry, Lost):
             lost = process.outgoing.lost(entry.stream, entry.first, entry.last)
             self._undelivered(process.outgoing, lost, now)
@@ -420,6 +448,8 @@ class Mesh(Others):
                 self.roster.reach(process, now, project)
         if self.roster.announcements.tick(now):
             self.wake()
+        if self.catching_up and not self.everyone.entries:
+            self.put(self.everyone, Mark())  # a batch that comes back
         self.questions.tick(now)
 
     def leave(self) -> None:
@@ -514,6 +544,7 @@ class Mesh(Others):
             self._undelivered(process.outgoing, process.outgoing.drop(), now)
         self.dropped += len(self.everyone.drop())
         self.questions.cut_off(now)
+        self._caught_up(self.everyone.number + 1)
 
     def _reconnected(self, now: float) -> None:
         self.connected = True

@@ -173,6 +173,10 @@ class Beat(Entry, tag="beat"):
     read: dict[str, tuple[int, int]]
 
 
+class Mark(Entry, tag="mark"):
+    """To all: nothing; what matters is when it comes back to the sender."""
+
+
 class Leaving(Entry, tag="leaving"):
     """To all: the sender ends now."""
 
@@ -193,6 +197,7 @@ AnyEntry = (
     | AskOne
     | Lost
     | Beat
+    | Mark
     | Leaving
 )
 

@@ -25,6 +25,7 @@ class Channels:
         self.by_name: dict[str, dict[Connection, None]] = {}
         self.most_per_connection = most_per_connection
         self.held = held  # bytes of all subscriptions
+        self.epoch, self.offset = "", 0  # of the latest message that other processes were given, too (GP-23)
 
     def subscribe(self, connection: Connection, frame: frames.Subscribe) -> dict[str, Any]:
         """All or nothing; the answer's data by channel. Raises Refused."""

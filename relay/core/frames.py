@@ -222,6 +222,7 @@ class CancelOut(Out, tag="cancel"):
 class Message(Out, tag="message"):
     channel: str
     data: Raw
+    position: tuple[str, int] | UnsetType = UNSET  # epoch and offset (GP-23)
 
 
 class Header(Struct, omit_defaults=True):

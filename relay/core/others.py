@@ -35,6 +35,12 @@ class Others:
         """
         return False
 
+    def catch_up(self, subscriber: Connection, request_id: str) -> bool:
+        """Answer this request behind all messages that any process was given before it (GP-24). False: there are no
+        others, it may be answered now.
+        """
+        return False
+
     def find(
         self,
         tenant: Tenant,

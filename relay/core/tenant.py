@@ -244,8 +244,10 @@ class Tenant:
         answer(connection, frame.id, Raw(encode(self.channels.subscribe(connection, frame))))
 
     def unsubscribe(self, connection: Connection, frame: frames.Unsubscribe, now: float) -> None:
+        """Without channels, the answer tells a subscriber that moves that it has had all there is (GP-24)."""
         self.channels.unsubscribe(connection, frame.channels)
-        answer(connection, frame.id)
+        if frame.channels or not self.hub.others.catch_up(connection, frame.id):
+            answer(connection, frame.id)
 
     def publish(self, connection: Connection, frame: frames.Publish, now: float) -> None:
         """A back end sends a message to a channel's subscribers."""
