@@ -18,6 +18,7 @@ class Lifespan:
             if message["type"] == "lifespan.startup":
                 self.relay.start()
                 self.heartbeat.start()
+                await self.relay.join()
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
                 await self.relay.stop()

@@ -31,6 +31,7 @@ POLL_EVERY = 0.4  # s; a change reaches open sockets within 1 s
 SEAL_EVERY = 1.0  # s; what a killed process loses of its counts at most
 TIDY_EVERY = 10.0  # s
 LOOK_EVERY = 0.1  # s, while the process drains
+JOINED_WITHIN = 2.0  # s to hear the other processes; then Redis is away
 LOOKUP_THREADS = 4
 MOST_SHOWN = 100  # functions of one server on pages and in REST; a server may have ten times as many
 log = logging.getLogger(__name__)
@@ -98,6 +99,11 @@ class Relay:
         self.spawn(self.every(SEAL_EVERY, self.seal))
         self.spawn(self.every(0, self.write))
         self.spawn(self.every(TIDY_EVERY, self.tidy))
+
+    async def join(self) -> None:
+        """Wait until this process hears the others, so that subscribers miss nothing, or Redis had its time."""
+        if self.backplane is not None:
+            await passes(JOINED_WITHIN, self.backplane.joined)
 
     def is_barred(self, source: str, origin: str | None) -> bool:
         """Whether pages of this origin, or programs (None), may open no WebSocket from this address now (GP-53)."""

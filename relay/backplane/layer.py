@@ -30,6 +30,7 @@ class Backplane:
         self.mesh = Mesh(hub, uuid.uuid4().hex, monotonic(), self.woken.set)
         hub.others = self.mesh
         self.away = True  # as the log knows it
+        self.joined = asyncio.Event()  # it has been connected to the others
         self.made = monotonic()  # when the connections were
         self.receiving: asyncio.Task[None] | None = None
 
@@ -55,6 +56,7 @@ class Backplane:
             if self.away:
                 log.warning("Redis is away: calls to other processes end with relay_unavailable until it is back")
             else:
+                self.joined.set()
                 log.warning("Redis is there: this process is connected to the others")
 
     async def _connect(self) -> None:
