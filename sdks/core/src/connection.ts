@@ -125,9 +125,9 @@ export class Connection {
     return this.state === 'connected' ? this.#link : undefined;
   }
 
-  /** Whether the link is the newest whose hello is written. */
-  newest(link: Link): boolean {
-    return link === this.#told;
+  /** Whether the connection has moved away from the link. */
+  left(link: Link): boolean {
+    return this.#old.has(link);
   }
 
   /**
@@ -240,12 +240,10 @@ export class Connection {
     this.#next = this.#bye = undefined;
     this.#fences = [];
     this.#heardAt = now();
-    if (old) {
-      this.#old.add(old);
-      this.#letGo(old);
-    }
+    if (old) this.#old.add(old);
     this.#standing = new Standing();
     this.#welcomed(welcome);
+    if (old) this.#letGo(old);
   }
 
   /** Ends an old link when it is spent, or after 30 s. */

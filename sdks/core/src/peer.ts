@@ -148,10 +148,7 @@ export class Peer {
     return {
       socket: (otherwise) => new (this.#parts.webSocket())(socketAddress(this.url, this.project, otherwise), 'gluer.v1.json'),
       hello: () => this.#hello(),
-      opened: () => {
-        this.subscriptions.confirmed.clear();
-        for (const roster of this.#rosters) roster.restart();
-      },
+      opened: () => { for (const roster of this.#rosters) roster.restart(); },
       welcomed: (welcome) => { this.#onWelcome(welcome); },
       received: (frame, link) => { this.#received(frame, link); },
       waits: (link) => this.requests.via(link),
@@ -159,6 +156,7 @@ export class Peer {
       spent: (link) => this.#parts.kind.closes && !this.requests.via(link) && !this.callees.get(link)?.busy,
       ended: (link, error) => {
         this.requests.lose(error, link);
+        this.subscriptions.ended(link);
         this.callees.get(link)?.abandon();
         this.callees.delete(link);
         const { standing } = this.connection;
@@ -184,13 +182,18 @@ export class Peer {
     this.#welcomed = true;
     this.#calm();
     this.requests.frameLimit = welcome.limits.frame;
+    const { standing } = this.connection;
+    if (standing) {
+      this.requests.moved(standing);
+      this.subscriptions.follow(standing, (old) => this.requests.fence(old));
+    }
     this.requests.resume();
     this.events.emit('connection', { connection: welcome.connection, session: welcome.session, reconnected, ...(away === undefined ? {} : { away }) });
   }
 
   #received(frame: Frame, link: Link): void {
     if (frame.type === 'result' || frame.type === 'error' || frame.type === 'progress') this.requests.answer(frame);
-    else if (frame.type === 'message') this.subscriptions.deliver(frame, this.connection.newest(link));
+    else if (frame.type === 'message') this.subscriptions.received(frame, link, this.connection.left(link));
     else if (frame.type === 'notice') this.complain(errorFrom(frame, 'bad_frame'), frame['about']);
     else this.#callee(link).received(frame);
   }

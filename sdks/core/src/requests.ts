@@ -46,6 +46,7 @@ export interface Outlet {
   write(text: string, state: boolean): Link | undefined;
 }
 
+const FENCE_TIME = 2_000; // ms; a relay knows within 1 s
 export const DEFAULT_TIMEOUT = 30_000; // ms
 const LONGEST_TIMEOUT = 2 ** 31 - 1_001; // ms; timers overflow above it
 /** Milliseconds after the deadline in which the relay's own outcome may come (GP-10). */
@@ -70,6 +71,8 @@ interface Request {
   readonly onProgress: CallOptions['onProgress'];
   /** Whether it may be written again. */
   readonly repeatable: boolean;
+  /** The only link that it may be written to. */
+  readonly to: Link | undefined;
   /** The link that it was written to, while that stands. */
   via: Link | undefined;
   /** On any connection. */
@@ -86,6 +89,7 @@ export class Requests {
   readonly #guarded: Guard;
   readonly #open = new Map<string, Request>();
   readonly #waiting = new Map<string, Request>();
+  readonly #former = new Set<Request>(); // publishes without an answer on links that the connection has moved away from
   #keptBytes = 0;
   #count = 0;
   #stopped: GluerError | undefined = notConnected();
@@ -110,6 +114,11 @@ export class Requests {
     return this.#make('state', head, undefined, { timeout });
   }
 
+  /** Asks a link that was moved away from whether all has come that its relay was given before; resolves behind it (GP-24). */
+  fence(link: Link): Promise<Reply> {
+    return this.#make('state', { type: 'unsubscribe', channels: [] }, undefined, { timeout: FENCE_TIME }, link);
+  }
+
   /** Takes an answer of the relay; what answers nothing is dropped. */
   answer(frame: Frame): void {
     const request = this.#open.get(String(frame['id']));
@@ -121,7 +130,12 @@ export class Requests {
 
   /** Writes what waited. */
   resume(): void {
-    for (const request of [...this.#waiting.values()]) this.#write(request);
+    for (const request of [...this.#waiting.values()]) if (!this.#behind(request.head)) this.#write(request);
+  }
+
+  /** The connection has moved to the link: publishes by it wait for the answers of those before, so that they keep their order (GP-6). */
+  moved(link: Link): void {
+    for (const request of this.#open.values()) if (request.head.type === 'publish' && request.via && request.via !== link) this.#former.add(request);
   }
 
   /** Whether something written to the link is without an outcome. */
@@ -151,31 +165,36 @@ export class Requests {
     this.#stopped = undefined;
   }
 
-  #make(kind: Kind, head: Frame, data: string | undefined, options: CallOptions): Promise<Reply> {
+  /** Whether the request has to wait for the answers of publishes on another link. */
+  #behind(head: Frame): boolean {
+    return this.#former.size > 0 && head.type === 'publish';
+  }
+
+  #make(kind: Kind, head: Frame, data: string | undefined, options: CallOptions, to?: Link): Promise<Reply> {
     return new Promise((resolve, reject) => {
       const timeout = checkTimeout(options.timeout);
       const repeatable = checkKey(options.idempotencyKey) !== undefined;
       if (this.#stopped) throw this.#stopped;
       if (options.signal?.aborted) throw new GluerError('cancelled');
-      if (kind !== 'state') this.#checkRoom(data, repeatable);
+      if (kind !== 'state') this.#checkRoom(data, repeatable || this.#behind(head));
       const id = (++this.#count).toString(36);
       const { type, ...fields } = head;
       const request: Request = {
         id, head: { type, id, ...fields, idempotency_key: options.idempotencyKey }, data, kind, repeatable, resolve, reject,
         deadline: now() + timeout, timer: setTimeout(() => { this.#due(request); }, timeout),
-        onProgress: options.onProgress, via: undefined, sent: false, release: undefined,
+        onProgress: options.onProgress, to, via: undefined, sent: false, release: undefined,
       };
       this.#listenTo(options.signal, request);
       this.#admit(request);
     });
   }
 
-  #checkRoom(data = '', repeatable: boolean): void {
+  #checkRoom(data = '', stays: boolean): void {
     if (this.#open.size >= MOST_OPEN) throw new GluerError('rate_limited', `${String(MOST_OPEN)} requests are without an outcome: wait for some of them.`);
     if (this.#outlet.ready) {
       if (this.#outlet.buffered > MOST_BYTES) throw new GluerError('relay_unavailable', 'The network is slower than what is sent: send less.');
     }
-    const kept = repeatable || !this.#outlet.ready;
+    const kept = stays || !this.#outlet.ready;
     if (kept && (this.#waiting.size >= MOST_WAITING || this.#keptBytes + data.length > MOST_BYTES))
       throw new GluerError('relay_unavailable', 'Too much waits for the connection: call connect(), or wait for its event.');
   }
@@ -184,7 +203,7 @@ export class Requests {
     this.#open.set(request.id, request);
     this.#waiting.set(request.id, request);
     this.#keptBytes += request.data?.length ?? 0;
-    if (request.kind === 'state' ? this.#outlet.open : this.#outlet.ready) this.#write(request);
+    if ((request.kind === 'state' ? this.#outlet.open : this.#outlet.ready) && !this.#behind(request.head)) this.#write(request);
   }
 
   #write(request: Request): void {
@@ -198,7 +217,8 @@ export class Requests {
     this.#waiting.delete(request.id);
     request.sent = true;
     if (!request.repeatable) this.#forget(request);
-    request.via = this.#outlet.write(text, request.kind === 'state');
+    request.to?.write(text);
+    request.via = request.to ?? this.#outlet.write(text, request.kind === 'state');
     if (request.kind === 'send') this.#settle(request).resolve({ data: null });
   }
 
@@ -236,6 +256,7 @@ export class Requests {
     this.#forget(request);
     clearTimeout(request.timer);
     request.release?.();
+    if (this.#former.delete(request) && this.#former.size === 0) this.resume();
     return request;
   }
 

@@ -24,7 +24,6 @@ export class Roster {
   readonly #ports: RosterPorts;
   readonly #adding: (names: string[]) => Frame;
   readonly #removing: (names: string[]) => Frame;
-  readonly #taken: (names: string[]) => void;
   readonly #names = new Set<string>();
   readonly #fresh = new Set<string>(); // to be told
   readonly #stale = new Set<string>(); // to be taken back
@@ -32,11 +31,10 @@ export class Roster {
   #retry: ReturnType<typeof setTimeout> | undefined;
   #failingSince: number | undefined;
 
-  constructor(ports: RosterPorts, adding: (names: string[]) => Frame, removing: (names: string[]) => Frame, taken: (names: string[]) => void = () => undefined) {
+  constructor(ports: RosterPorts, adding: (names: string[]) => Frame, removing: (names: string[]) => Frame) {
     this.#ports = ports;
     this.#adding = adding;
     this.#removing = removing;
-    this.#taken = taken;
   }
 
   /** Whether the roster has no room for one more name. */
@@ -90,11 +88,7 @@ export class Roster {
   }
 
   #tell(head: Frame, names: string[]): void {
-    const taken = (): void => {
-      this.#failingSince = undefined;
-      this.#taken(names);
-    };
-    this.#ports.tell(head).then(taken, (error: unknown) => { this.#failed(error as GluerError, head, names); });
+    this.#ports.tell(head).then(() => { this.#failingSince = undefined; }, (error: unknown) => { this.#failed(error as GluerError, head, names); });
   }
 
   #failed(error: GluerError, head: Frame, names: string[]): void {

@@ -1,9 +1,35 @@
 // The relay ends and says so: the front end moves to another one, and nobody notices (GP-6).
 import { expect } from 'vitest';
-import { rejection, until, type Fields } from '../../core/test/fake_relay.ts';
-import { makeClient, test } from './front_end.ts';
+import { rejection, until, type Fields, type Guest } from '../../core/test/fake_relay.ts';
+import { makeClient, test as base } from './front_end.ts';
 
 const ANNOUNCED = { type: 'bye', code: 'restarting', message: 'The relay restarts; connect again.', reconnect: true, after: 20 };
+
+interface Moving {
+  old: Guest;
+  next: Guest;
+  /** What the old connection is asked: whether all has come (GP-24). */
+  fence: Fields;
+  heard: unknown[];
+}
+
+const test = base.extend<{ moving: () => Promise<Moving> }>({
+  moving: async ({ relay, client, connected, events }, use) => {
+    await use(async () => {
+      const heard: unknown[] = [];
+      const old = await connected();
+      client.subscribe('news', (data) => { heard.push(data); });
+      old.results(await old.receives('subscribe'), { news: {} });
+      old.sends(ANNOUNCED);
+      const next = await relay.welcomes();
+      next.results(await next.receives('subscribe'), { news: {} });
+      const fence = await old.receives('unsubscribe');
+      expect(fence).toMatchObject({ channels: [] });
+      expect(events).toHaveLength(2); // moved
+      return { old, next, fence, heard };
+    });
+  },
+});
 
 test('a front end moves: new calls go by the new connection, those in flight are answered on the old one', async ({ relay, client, connected, events }) => {
   const old = await connected();
@@ -34,28 +60,91 @@ test('the old connection is used until the relay says that it is time', async ({
   expect(performance.now() - start).toBeGreaterThanOrEqual(145);
 });
 
-test('it moves only when its channels are subscribed there; each message comes once', async ({ relay, client, connected, events }) => {
-  const heard: unknown[] = [];
+test('it moves only when its channels are subscribed there', async ({ relay, client, connected, events }) => {
   const old = await connected();
-  client.subscribe('news', (data) => { heard.push(data); });
+  client.subscribe('news', () => undefined);
   old.results(await old.receives('subscribe'), { news: {} });
-  const call = client.sendMsgSync('a:slow'); // keeps the old connection
-  const slow = await old.receives('call');
   old.sends(ANNOUNCED);
   const next = await relay.welcomes();
   const subscribe = await next.receives('subscribe'); // right behind the hello
-  old.sends(message(1));
-  await until('the first', () => heard.length === 1);
+  await client.sendMsgSync('a:b', {}, 20).catch(() => undefined);
   expect(events).toHaveLength(1); // not moved
   next.results(subscribe, { news: {} });
-  next.sends(message(2));
-  await until('the second', () => heard.length === 2);
+  await until('the move', () => events.length === 2);
+});
+
+test('the old connection\'s messages count until its relay has said that all has come, then the new one\'s', async ({ moving }) => {
+  const { old, next, fence, heard } = await moving();
+  next.sends(message(3)); // it is ahead
+  old.sends(message(1));
   old.sends(message(2));
-  old.results(slow);
-  await call; // the old connection's message has been read
-  next.sends(message(3));
-  await until('the third', () => heard.length >= 3);
+  await until('the old ones', () => heard.length === 2);
+  old.results(fence);
+  await until('the new one', () => heard.length === 3);
+  next.sends(message(4));
+  await until('the next', () => heard.length === 4);
+  expect(heard).toEqual([1, 2, 3, 4]);
   await until('the end of the old one', () => old.closed === 1000);
+});
+
+test('what both connections bring is heard once', async ({ moving }) => {
+  const { old, next, fence, heard } = await moving();
+  next.sends(message(1, 'other epoch')); // it is behind
+  for (const n of [1, 2]) next.sends(message(n));
+  old.sends(message(1, 'other epoch'));
+  for (const n of [1, 2, 3]) old.sends(message(n));
+  await until('the old ones', () => heard.length === 4);
+  old.results(fence);
+  for (const n of [3, 4]) next.sends(message(n));
+  await until('the new one', () => heard.length === 5);
+  expect(heard).toEqual([1, 1, 2, 3, 4]);
+});
+
+test('after the answer the old connection\'s messages count no more', async ({ moving }) => {
+  const { old, next, fence, heard } = await moving();
+  old.results(fence);
+  old.sends(message(1));
+  await until('the end of the old one', () => old.closed === 1000); // it was read
+  next.sends(message(1));
+  await until('the message', () => heard.length > 0);
+  next.sends(message(2));
+  await until('the next', () => heard.length === 2);
+  expect(heard).toEqual([1, 2]);
+});
+
+test.for(['ends', 'refuses'])('when the old relay %s instead of an answer, the new connection counts', async (fault, { moving }) => {
+  const { old, next, fence, heard } = await moving();
+  next.sends(message(2));
+  old.sends(message(1));
+  await until('the old one', () => heard.length === 1);
+  if (fault === 'ends') old.bye(1012, { code: 'restarting' });
+  else old.errors(fence, 'rate_limited');
+  await until('the new one', () => heard.length === 2);
+  expect(heard).toEqual([1, 2]);
+});
+
+test('what is held of the new connection is bounded, and the newest stay', async ({ moving }) => {
+  const { old, next, fence, heard } = await moving();
+  for (let n = 1; n <= 1_010; n++) next.sends(message(n));
+  next.sends({ type: 'call', id: '1', cmd: 'none', data: {}, timeout: 1_000, header: {} });
+  await next.receives('error'); // all have been read
+  old.results(fence);
+  await until('the messages', () => heard.length === 1_000);
+  expect(heard[0]).toBe(11);
+});
+
+test('one move behind the other loses no message', async ({ relay, moving }) => {
+  const { next, heard } = await moving();
+  next.sends(message(1)); // held
+  next.sends(ANNOUNCED);
+  const last = await relay.welcomes();
+  last.results(await last.receives('subscribe'), { news: {} });
+  const fence = await next.receives('unsubscribe');
+  await until('the first', () => heard.length === 1);
+  last.sends(message(3));
+  next.sends(message(2));
+  next.results(fence);
+  await until('the third', () => heard.length === 3);
   expect(heard).toEqual([1, 2, 3]);
 });
 
@@ -72,6 +161,7 @@ test('a channel subscribed to while it moves is known to the new connection', as
   next.results(first, { first: {} });
   next.results(second, { second: {} });
   next.sends({ type: 'message', channel: 'second', data: 'hello' });
+  old.results(await old.receives('unsubscribe'));
   await until('the message', () => heard.length === 1);
   await until('the end of the old one', () => old.closed === 1000);
 });
@@ -105,6 +195,7 @@ test('a new connection that fails is made again, and the old one serves meanwhil
   expect((await call).data).toBe(1);
   const next = await relay.welcomes();
   next.results(await next.receives('subscribe'), { news: {} });
+  old.results(await old.receives('unsubscribe'));
   await until('the end of the old one', () => old.closed === 1000);
   expect(events.map(([type]) => type)).toEqual(['connection', 'connection']);
 });
@@ -178,6 +269,6 @@ test('a connection that stays silent after its announcement is still watched', a
   client.disconnect();
 });
 
-function message(data: unknown): Fields {
-  return { type: 'message', channel: 'news', data };
+function message(data: number, epoch = 'epoch'): Fields {
+  return { type: 'message', channel: 'news', data, position: [epoch, data] };
 }

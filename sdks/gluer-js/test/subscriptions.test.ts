@@ -50,6 +50,38 @@ test('subscriptions survive a reconnect', async ({ relay, client, connected }) =
   await until('the message', () => heard.mock.calls.length > 0);
 });
 
+test('a relay that is behind the one before repeats nothing', async ({ relay, client, connected }) => {
+  const heard: unknown[] = [];
+  const message = (epoch: string, offset: number, channel = 'news'): object => ({ type: 'message', channel, data: offset, position: [epoch, offset] });
+  client.subscribe(['news', 'sports'], (data) => { heard.push(data); });
+  const old = await connected();
+  for (const offset of [5, 6]) old.sends(message('a', offset));
+  await until('the messages', () => heard.length === 2);
+  old.vanishes();
+  const next = await relay.welcomes();
+  for (const frame of [message('a', 5), message('a', 6), message('a', 4, 'sports'), message('b', 1), message('a', 7)]) next.sends(frame);
+  await until('the new ones', () => heard.length >= 5);
+  expect(heard).toEqual([5, 6, 4, 1, 7]);
+});
+
+test('a position of an unknown form is passed over', async ({ client, connected }) => {
+  const heard: unknown[] = [];
+  client.subscribe('news', (data) => { heard.push(data); });
+  const guest = await connected();
+  for (const position of [undefined, 1, ['a'], ['a', '1'], null]) guest.sends({ type: 'message', channel: 'news', data: 1, position });
+  await until('all', () => heard.length === 5);
+});
+
+test('of a channel 32 epochs are remembered, those that were heard last', async ({ client, connected }) => {
+  const heard: unknown[] = [];
+  client.subscribe('news', (data) => { heard.push(data); });
+  const guest = await connected();
+  for (let n = 0; n <= 32; n++) guest.sends({ type: 'message', channel: 'news', data: n, position: [String(n), 1] });
+  for (const n of [32, 1, 0]) guest.sends({ type: 'message', channel: 'news', data: n, position: [String(n), 1] });
+  await until('the forgotten one', () => heard.length === 34);
+  expect(heard[33]).toBe(0);
+});
+
 test('all handlers of a channel hear, each until its own end', async ({ client, connected }) => {
   const guest = await connected();
   const [first, second] = [vi.fn(), vi.fn()];

@@ -98,3 +98,37 @@ test('a back end that is leaving does not move', async ({ relay, server, connect
   expect(await old.receives()).toMatchObject({ type: 'result', data: 'done' });
   await left;
 });
+
+test('publishes by the new connection wait for the answers of those by the old one', async ({ relay, server, connected, events }) => {
+  const old = await connected();
+  const first = server.publish('news', 1);
+  const before = await old.receives('publish');
+  old.sends(ANNOUNCED);
+  const next = await relay.welcomes();
+  await until('the move', () => events.length === 2);
+  const later = [server.publish('news', 2), server.publish('news', 3)];
+  const called = server.call('a:where'); // waits for nobody
+  next.results(await next.receives('call'));
+  await called;
+  old.results(before, { receivers: 1 });
+  expect(await first).toEqual({ receivers: 1 });
+  for (const data of [2, 3]) {
+    const publish = await next.receives('publish');
+    expect(publish).toMatchObject({ data });
+    next.results(publish, { receivers: 1 });
+  }
+  await Promise.all(later);
+});
+
+test('publishes by the new connection go on when the old one ends', async ({ relay, server, connected, events }) => {
+  const old = await connected();
+  const lost = server.publish('news', 1).catch((error: unknown) => error);
+  await old.receives('publish');
+  old.sends(ANNOUNCED);
+  const next = await relay.welcomes();
+  await until('the move', () => events.length === 2);
+  void server.publish('news', 2);
+  old.vanishes();
+  expect(await lost).toMatchObject({ code: 'connection_lost' });
+  next.results(await next.receives('publish'), { receivers: 1 });
+});
