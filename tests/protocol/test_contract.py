@@ -9,7 +9,7 @@ BASE = Path(__file__).parents[2]
 TESTS = BASE / "tests" / "relay"
 PROMISES = (BASE / "docs" / "contract.md").read_text().split("## Promises")[1].split("## What is not promised")[0]
 ROWS = [line for line in PROMISES.splitlines() if line.startswith("| ")][1:]
-NAME = re.compile(r"`(?:([\w/]+\.py)|(test_\w+)(?:\[[^]]+\])?)`")
+NAME = re.compile(r"`(?:([\w./]+\.py)|(test_\w+)(?:\[[^]]+\])?)`")
 
 
 def named() -> set[tuple[str, str]]:

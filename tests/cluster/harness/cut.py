@@ -1,4 +1,4 @@
-"""A network between a program and Redis that can stop, break, forget connections, and lose single messages."""
+"""A network between a program and Redis that can stop, break, be slow, forget connections, and lose single messages."""
 
 import asyncio
 import threading
@@ -12,11 +12,13 @@ BULKS, LISTS, MAPS = b"$=!", b"*>~", b"%|"
 
 
 class Cut:
-    """Give a relay its `url`, or worker and beat their `worker_url`. It runs in a thread, since programs outlive the
-    event loop of a test."""
+    """Give a relay its `url`, or worker and beat their `worker_url`.
 
-    def __init__(self, redis: Redis) -> None:
-        self.redis = redis
+    It runs in a thread, since programs outlive the event loop of a test. `late`: s that each reply takes longer.
+    """
+
+    def __init__(self, redis: Redis, *, late: float = 0.0) -> None:
+        self.redis, self.late = redis, late
         self.lost = 0  # messages that did not arrive
         self.losing = 0  # that shall not
         self.holding = b""  # what they hold
@@ -126,9 +128,17 @@ class Cut:
                 if self.losing and reply.startswith(MESSAGE) and self.holding in reply:
                     self.losing -= 1
                     self.lost += 1
+                elif self.late:
+                    self.loop.call_later(self.late, write, writer, reply)
                 else:
                     writer.write(reply)
             await writer.drain()
+
+
+def write(writer: asyncio.StreamWriter, reply: bytes) -> None:
+    """Pass a late reply on, if somebody still reads."""
+    if not writer.is_closing():
+        writer.write(reply)
 
 
 def reply_end(data: bytes, start: int) -> int:

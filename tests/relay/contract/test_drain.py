@@ -29,6 +29,7 @@ from tests.relay.harness.shop import Shop, http
 
 SDKS = BASE / "sdks"
 PROGRAMS = Path(__file__).parent
+FRONT_ENDS = ("callers", "subscribers")  # programs with the public key
 GRACE = 2.5  # s that uvicorn's own end takes, at most
 
 
@@ -95,7 +96,7 @@ class Node:
 
     def __init__(self, shop: Shop, log: Path, role: str) -> None:
         self.log = log
-        key = shop.public if role == "callers" else shop.private
+        key = shop.public if role in FRONT_ENDS else shop.private
         environment = os.environ | {"KEY": key, "GLUER_URL": shop.relay.ws.removesuffix("/v1/ws"), "SDKS": str(SDKS)}
         with open(log, "wb") as output:
             command = ["node", str(PROGRAMS / "drain_programs.cjs"), role]
