@@ -170,6 +170,18 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     }
     DATABASES["default"]["TEST"] = {"NAME": str(HOME / "test.sqlite3")}  # a live server needs a file
+else:
+    DATABASES["default"]["ENGINE"] = "gluer_site.postgres"
+    DATABASES["default"]["OPTIONS"] = {  # a connection that died without a word is noticed; DATABASE_URL's own win
+        "connect_timeout": 3,  # s
+        "tcp_user_timeout": 10_000,  # ms that what was sent may stay unacknowledged
+        "keepalives_idle": 5,  # s without a word until the other side is asked
+        "keepalives_interval": 2,  # s
+        "keepalives_count": 3,
+        # of who died in a transaction the server frees the locks; migrations have neither limit (gluer_site/postgres)
+        "options": "-c statement_timeout=30s -c idle_in_transaction_session_timeout=60s",
+        **DATABASES["default"].get("OPTIONS", {}),
+    }
 
 # --- Redis: broker and cache -----------------------------------------------------------------------------------------
 REDIS_URL = env.url("REDIS_URL", "", ("redis", "rediss"))

@@ -209,3 +209,11 @@ def test_embedded_needs_nothing_and_keeps_its_secrets(monkeypatch: pytest.Monkey
     assert len(first["SECRET_KEY"]) >= 50
     assert (first["SECRET_KEY"], first["LOOKUP_SECRET"]) == (second["SECRET_KEY"], second["LOOKUP_SECRET"])
     assert "*" not in first["ALLOWED_HOSTS"]
+
+
+def test_postgres_is_waited_for_no_longer_than_the_url_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    url = "postgres://gluer@db.example/gluer?connect_timeout=7&options=-c%20statement_timeout=0"
+    database = read_settings(monkeypatch, **{**GOOD, "DATABASE_URL": url})["DATABASES"]["default"]
+    assert database["OPTIONS"]["connect_timeout"] == 7
+    assert database["OPTIONS"]["options"] == "-c statement_timeout=0"
+    assert database["OPTIONS"]["tcp_user_timeout"] == 10_000

@@ -11,6 +11,7 @@ import psycopg
 
 from gluer_site.embedded.broker import free_port
 from tests.cluster.harness.needs import postgres_user, program
+from tests.cluster.harness.network import Network
 from tests.cluster.harness.program import Program
 from tests.embedded.installation import until
 
@@ -46,6 +47,10 @@ class Postgres:
             capture_output=True,
             timeout=60,
         )
+
+    def through(self, network: Network) -> str:
+        """Its URL behind that network."""
+        return self.url.replace(f":{self.port}/", f":{network.port}/")
 
     @property
     def data(self) -> Path:
