@@ -48,7 +48,7 @@ class Check:
 
 def database_check() -> Check:
     """Whether the database answers, with Gluer's tables in it."""
-    threads = DatabaseThreads(1, "health")  # its own: the relay's may all be waiting
+    threads = DatabaseThreads(1, "health", WITHIN)  # its own: the relay's may all be waiting
 
     def ask() -> None:
         with connection.cursor() as cursor:
@@ -77,7 +77,8 @@ class Readiness:
         status = self.status()
         holds = await asyncio.gather(*(check.holds() for check in self.checks.values()))
         needs = {name: "ok" if good else "degraded" for name, good in zip(self.checks, holds, strict=True)}
-        await told(Exchange(scope, receive, send), 200 if status == "ready" else 503, {"status": status, **needs})
+        body = {"status": status, "keys": self.relay.directory.keys, **needs}
+        await told(Exchange(scope, receive, send), 200 if status == "ready" else 503, body)
 
     def status(self) -> str:
         """Begins the relay where the server has not: by the next question it is ready."""

@@ -99,7 +99,9 @@ class RelayCollector(Collector):
         yield GaugeMetricFamily("gluer_servers_suspect", "Back ends that owe an answer and are silent.", suspects)
 
     def metering(self) -> Iterator[Metric]:
-        """Counts on their way to the database."""
+        """Keys that cannot be looked up, and counts on their way to the database."""
+        away = int(self.relay.directory.away)
+        yield GaugeMetricFamily("gluer_keys_remembered", "1: keys cannot be looked up.", away)
         metering = self.relay.metering
         lag = max(0.0, time.time() - metering.sealed[0].sealed_at.timestamp()) if metering.sealed else 0.0
         yield GaugeMetricFamily("gluer_metering_lag_seconds", "Age of the oldest counts not written.", lag)

@@ -32,7 +32,7 @@ SEAL_EVERY = 1.0  # s; what a killed process loses of its counts at most
 TIDY_EVERY = 10.0  # s
 LOOK_EVERY = 0.1  # s, while the process drains
 JOINED_WITHIN = 2.0  # s to hear the other processes; then Redis is away
-LOOKUP_THREADS = 4
+WRITTEN_WITHIN = 5.0  # s that one piece of writing may take
 MOST_SHOWN = 100  # functions of one server on pages and in REST; a server may have ten times as many
 log = logging.getLogger(__name__)
 
@@ -69,9 +69,8 @@ class Relay:
         `secret`: what is told to the others is sealed with it.
         """
         self.hub = Hub(limits, self.authenticate, time.monotonic(), settling=settling, choose=random.randrange)
-        self.readers = DatabaseThreads(LOOKUP_THREADS, "relay-directory")
-        self.writer = DatabaseThreads(1, "relay-metering")
-        self.directory = Directory(self.readers, limits.ip_failures)
+        self.writer = DatabaseThreads(1, "relay-metering", WRITTEN_WITHIN)
+        self.directory = Directory(limits.ip_failures)
         self.metering = Metering(self.hub, self.writer)
         self.layer, self.secret = layer, secret
         self.backplane: Backplane | None = None
@@ -134,7 +133,7 @@ class Relay:
         await asyncio.gather(*self.tasks, return_exceptions=True)
         await self.seal()
         await self.write()
-        self.readers.shutdown()
+        self.directory.shutdown()
         self.writer.shutdown()
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
@@ -187,7 +186,7 @@ class Relay:
         """Forget what is no longer in use, and note when keys were used."""
         self.hub.sweep(time.monotonic())
         self.directory.strangers.sweep(time.monotonic())
-        await self.directory.write_used()
+        await self.directory.write_used(self.writer)
 
     # --- who is it ---------------------------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from relay.core.connection import Connection, State
 from relay.core.errors import CLOSE_CODES, Closing, Refused
 from relay.core.hub import SHORTEST_SESSION, Admission
 from relay.core.reading import parse_data
-from relay.directory import Claim
+from relay.directory import LOOK_UP_WITHIN, Claim
 from relay.edge.address import TrustedProxies, source_of
 from relay.edge.exchange import Disconnected, Exchange
 from relay.edge.headers import now_text
@@ -59,7 +59,9 @@ class BusConsumer(AsyncConsumer):
         caller = Caller(self.relay, self.proxies, exchange)
         hub.connect(caller.connection, time.monotonic())
         try:
-            admission = await caller.identify()
+            began = time.monotonic()
+            admission = await caller.identify(look_up_within(verb, exchange))
+            waited = round((time.monotonic() - began) * 1_000)
             if verb == "channels":
                 hub.admit_stream(caller.connection, admission, time.monotonic())
                 hub.expect(caller.connection, None, time.monotonic())
@@ -71,7 +73,7 @@ class BusConsumer(AsyncConsumer):
             hub.expect(caller.connection, None if verb == "publish" else name, time.monotonic())
             body = await exchange.body(hub.limits.frame)
             hub.expect_bytes(caller.connection, len(body), time.monotonic())
-            frame = request_frame(verb, name, exchange, body)
+            frame = request_frame(verb, name, exchange, body, waited)
             if verb == "call" and "text/event-stream" in (exchange.header(b"accept") or ""):
                 await caller.listen(frame, until=is_last)
             elif verb == "send":
@@ -119,14 +121,14 @@ class Caller:
         elif not self.answer.done():
             self.answer.set_exception(Refused("relay_unavailable", CLOSE_CODES[number].sentence))
 
-    async def identify(self) -> Admission:
-        """Whose key this is. Raises Refused."""
+    async def identify(self, within: float) -> Admission:
+        """Whose key this is; it is looked up for `within` s at most. Raises Refused."""
         connection, exchange = self.connection, self.exchange
         if connection.state is State.CLOSED:
             raise Refused("rate_limited", "Too many requests from this address.", retry_after=1_000)
         try:
             admission = await self.relay.directory.identify(
-                claim_of(exchange, connection.origin), connection.address.ip
+                claim_of(exchange, connection.origin), connection.address.ip, within
             )
         except Refused as refused:
             if refused.code == "forbidden":
@@ -198,8 +200,17 @@ def claim_of(exchange: Exchange, origin: str | None) -> Claim:
     return Claim(key.strip(), exchange.header(b"gluer-password") or "", session, origin, None)
 
 
-def request_frame(verb: str, name: str, exchange: Exchange, body: bytes) -> frames.AnyFrame:
-    """The frame this request stands for. Raises Refused."""
+def look_up_within(verb: str, exchange: Exchange) -> float:
+    """Seconds that the look-up of its key may take: for a call no more than its deadline."""
+    try:
+        timeout = timeout_of(exchange) if verb == "call" else msgspec.UNSET
+    except Refused:  # it is said when the key is known
+        timeout = msgspec.UNSET
+    return LOOK_UP_WITHIN if timeout is msgspec.UNSET else min(LOOK_UP_WITHIN, timeout / 1_000)
+
+
+def request_frame(verb: str, name: str, exchange: Exchange, body: bytes, waited: int) -> frames.AnyFrame:
+    """The frame this request stands for. `waited`: ms of a call's time that are over. Raises Refused."""
     data = parse_data(body)
     if verb == "send":
         return frames.Send(cmd=name, data=data)
@@ -210,11 +221,12 @@ def request_frame(verb: str, name: str, exchange: Exchange, body: bytes) -> fram
         raise Refused("bad_frame", f"Idempotency-Key has 1 to {LONGEST_KEY} characters.")
     if key is not None and exchange.header(b"gluer-session") is None:
         raise Refused("bad_frame", "Idempotency-Key needs Gluer-Session: a key is yours only within your session.")
+    timeout = timeout_of(exchange)
     return frames.Call(
         id=REQUEST_ID,
         cmd=name,
         data=data,
-        timeout=timeout_of(exchange),
+        timeout=timeout if timeout is msgspec.UNSET else max(1, timeout - waited),
         idempotency_key=msgspec.UNSET if key is None else key,
     )
 

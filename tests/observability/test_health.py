@@ -21,6 +21,8 @@ from tests.relay.harness.shop import Shop
 from tests.relay.harness.worker import broker
 from tests.relay.test_counting import away
 
+DEGRADED = {"status": "ready", "keys": "remembered", "database": "degraded"}
+
 
 def probe(relay: RelayServer, path: str, **headers: str) -> tuple[int, dict[str, Any]]:
     answer = httpx.get(relay.http + path, headers=headers, trust_env=False, timeout=5)
@@ -53,7 +55,7 @@ def own_relay(own_home: Home, own_office: Office) -> Iterator[RelayServer]:
 @pytest.mark.parametrize("host", ["10.1.2.3", "10.1.2.3:8000", "elsewhere.example"])
 def test_probes_are_answered_for_any_host(relay: RelayServer, host: str) -> None:
     assert probe(relay, "/healthz", host=host) == (200, {"status": "alive"})
-    assert probe(relay, "/readyz", host=host) == (200, {"status": "ready", "database": "ok"})
+    assert probe(relay, "/readyz", host=host) == (200, {"status": "ready", "keys": "ok", "database": "ok"})
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
@@ -66,8 +68,9 @@ def test_probes_are_asked_by_get(relay: RelayServer, path: str) -> None:
 
 def test_a_relay_that_has_not_begun_is_not_ready_and_begins(home: Home, office: Office) -> None:
     with running(Unasked(home, "daphne"), office) as server:
-        assert probe(server, "/readyz") == (503, {"status": "starting", "database": "ok"})
-        assert probe(server, "/readyz") == (200, {"status": "ready", "database": "ok"})
+        assert probe(server, "/readyz") == (503, {"status": "starting", "keys": "ok", "database": "ok"})
+        ready = {"status": "ready", "keys": "ok", "database": "ok"}
+        until(lambda: probe(server, "/readyz") == (200, ready), "a relay that has begun", 5)
 
 
 async def test_a_relay_that_drains_is_alive_and_not_ready(home: Home, office: Office) -> None:
@@ -78,7 +81,10 @@ async def test_a_relay_that_drains_is_alive_and_not_ready(home: Home, office: Of
         call = await callee.assert_received("call")
         server.process.terminate()
         await asyncio.to_thread(until, lambda: probe(server, "/readyz")[0] == 503, "a drain", 5)
-        assert await asyncio.to_thread(probe, server, "/readyz") == (503, {"status": "draining", "database": "ok"})
+        assert await asyncio.to_thread(probe, server, "/readyz") == (
+            503,
+            {"status": "draining", "keys": "ok", "database": "ok"},
+        )
         assert await asyncio.to_thread(probe, server, "/healthz") == (200, {"status": "alive"})
         await callee.send("result", id=call["id"])
         await alice.close()
@@ -86,9 +92,10 @@ async def test_a_relay_that_drains_is_alive_and_not_ready(home: Home, office: Of
 
 
 def test_without_its_database_a_relay_is_degraded_and_ready(own_relay: RelayServer, own_home: Home) -> None:
+    until(lambda: probe(own_relay, "/readyz")[0] == 200, "ready", 5)
     with away(own_home):
-        until(lambda: probe(own_relay, "/readyz") == (200, {"status": "ready", "database": "degraded"}), "degraded", 3)
-    until(lambda: probe(own_relay, "/readyz") == (200, {"status": "ready", "database": "ok"}), "ok", 3)
+        until(lambda: probe(own_relay, "/readyz") == (200, DEGRADED), "degraded", 5)
+    until(lambda: probe(own_relay, "/readyz") == (200, {"status": "ready", "keys": "ok", "database": "ok"}), "ok", 3)
 
 
 def test_without_its_redis_a_relay_is_degraded_and_ready(home: Home, office: Office, tmp_path: Path) -> None:
@@ -98,7 +105,7 @@ def test_without_its_redis_a_relay_is_degraded_and_ready(home: Home, office: Off
         with running(server, office):
             until(lambda: probe(server, "/readyz")[1]["redis"] == "ok", "Redis", 5)
             stack.close()
-            without = {"status": "ready", "database": "ok", "redis": "degraded"}
+            without = {"status": "ready", "keys": "ok", "database": "ok", "redis": "degraded"}
             until(lambda: probe(server, "/readyz") == (200, without), "a degraded relay", 3)
 
 
