@@ -68,7 +68,10 @@ async def alive(scope: dict[str, Any], receive: Any, send: Any) -> None:
 
 
 class Readiness:
-    """/readyz: 503 while the relay starts or drains. What else is away degrades it: calls go on without."""
+    """/readyz: 503 while the relay drains, or starts: until it has reached its database once.
+
+    What goes away later degrades it. It does so for all relays at once, and calls go on with what they know.
+    """
 
     def __init__(self, relay: Relay, checks: Mapping[str, Check]) -> None:
         self.relay, self.checks = relay, checks
@@ -81,13 +84,12 @@ class Readiness:
         await told(Exchange(scope, receive, send), 200 if status == "ready" else 503, body)
 
     def status(self) -> str:
-        """Begins the relay where the server has not: by the next question it is ready."""
+        """Begins the relay where the server has not."""
         if self.relay.draining:
             return "draining"
         if not self.relay.started:
             self.relay.start()
-            return "starting"
-        return "ready"
+        return "starting" if self.relay.directory.heard_at is None else "ready"
 
 
 async def told(exchange: Exchange, status: int, body: Mapping[str, str]) -> None:

@@ -119,6 +119,27 @@ async def test_a_look_up_takes_no_longer_than_the_call_may(
     assert time.monotonic() - began < 5
 
 
+# --- at the start -----------------------------------------------------------------------------------------------------
+
+
+def test_a_relay_is_not_ready_until_it_has_reached_its_database(cluster: Cluster, network: Network) -> None:
+    """A rolling restart that goes by /readyz leaves the other relays alone."""
+    network.freeze()
+    relay = Forgetful(cluster.home, DATABASE_URL=cluster.postgres.through(network))
+    relay.start()
+    try:
+        until(lambda: readiness(relay)["keys"] == "refused", "a poll that fails", 10)
+        assert readiness(relay)["status"] == "starting"
+        assert httpx.get(f"{relay.http}/readyz", trust_env=False).status_code == 503
+        network.mend()
+        until(lambda: readiness(relay)["status"] == "ready", "a relay that has reached its database", 10)
+        network.freeze()
+        until(lambda: readiness(relay)["keys"] == "remembered", "a poll that fails", 10)
+        assert readiness(relay)["status"] == "ready"
+    finally:
+        relay.close()
+
+
 # --- connections that are dead ----------------------------------------------------------------------------------------
 
 
