@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from accounts.models import AccessToken, Scope, User
 
 M = TypeVar("M", bound=models.Model)
+MOST_NAMED = 20  # wrong fields in one answer
 
 
 class JSONParser(parsers.JSONParser):
@@ -53,7 +54,7 @@ class Number(serializers.IntegerField):
 
 
 class ModelSerializer(serializers.ModelSerializer[M]):
-    """Takes texts, flags and numbers as the schema says: in their own JSON types."""
+    """Takes texts, flags and numbers as the schema says: in their own JSON types, and no other fields."""
 
     serializer_field_mapping = serializers.ModelSerializer.serializer_field_mapping | {
         models.CharField: Text,
@@ -61,6 +62,19 @@ class ModelSerializer(serializers.ModelSerializer[M]):
         models.PositiveIntegerField: Number,
         models.PositiveSmallIntegerField: Number,
     }
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Raises ValidationError also for fields that nobody would read."""
+        if isinstance(data, dict):
+            taken = {name for name, field in self.fields.items() if not field.read_only}
+            wrong = [name for name in data if name not in taken][:MOST_NAMED]
+            if wrong:
+                raise ValidationError({printable(name): [self.why_not(name, taken)] for name in wrong})
+        return super().to_internal_value(data)
+
+    def why_not(self, name: str, taken: set[str]) -> str:
+        why = "This field cannot be chosen." if name in self.fields else "There is no field of this name."
+        return f"{why} Those that there are: {', '.join(sorted(taken))}."
 
 
 class Pagination(LimitOffsetPagination):
@@ -89,6 +103,11 @@ class Pagination(LimitOffsetPagination):
         link = {"type": ["string", "null"], "format": "uri"}
         fields = {"count": {"type": "integer"}, "next": link, "previous": link, "results": schema}
         return {"type": "object", "required": list(fields), "properties": fields}
+
+
+def printable(name: str) -> str:
+    """A field's name as UTF-8 can say it: JSON may escape half of a surrogate pair."""
+    return name.encode(errors="replace").decode()
 
 
 def whole_number(request: Request, name: str, least: int) -> int | None:

@@ -62,6 +62,17 @@ def declare_problems(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
     return result
 
 
+def close_bodies(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+    """A post-processing hook: bodies of requests have no fields but those that are declared (ModelSerializer)."""
+    for methods in result["paths"].values():
+        for operation in methods.values():
+            if "requestBody" in operation:
+                body = operation["requestBody"]["content"]["application/json"]["schema"]
+                name = body["$ref"].rpartition("/")[2]
+                result["components"]["schemas"][name]["additionalProperties"] = False
+    return result
+
+
 def declare_names(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
     """A post-processing hook: names have NAME's pattern. E-mail addresses need none beside their format (RFC 5321)."""
     for component in result["components"]["schemas"].values():

@@ -336,6 +336,7 @@ SPECTACULAR_SETTINGS = {
         "drf_spectacular.hooks.postprocess_schema_enums",
         "accounts.schema.declare_problems",
         "accounts.schema.declare_names",
+        "accounts.schema.close_bodies",
     ],
 }
 

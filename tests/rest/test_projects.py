@@ -95,7 +95,9 @@ def test_a_project_is_changed_but_stays_in_its_workspace(
     api: Client, project: Project, charlie: User, alice: User
 ) -> None:
     before = project.workspace_id
-    answer = patch(api, f"/projects/{project.id}", {"name": "Store", "workspace": charlie.workspaces.get().pk})
+    other = patch(api, f"/projects/{project.id}", {"name": "Store", "workspace": charlie.workspaces.get().pk})
+    assert (other.status_code, list(other.json()["errors"])) == (400, ["workspace"])
+    answer = patch(api, f"/projects/{project.id}", {"name": "Store"})
     assert (answer.json()["name"], answer.json()["workspace"]) == ("Store", before)
     project.refresh_from_db()
     assert (project.name, project.workspace_id) == ("Store", before)

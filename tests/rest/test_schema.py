@@ -104,3 +104,14 @@ def test_an_e_mail_address_has_a_format_and_no_pattern(schema: Any) -> None:
     for component in ("Invitation", "InvitationRequest"):
         email = schema["components"]["schemas"][component]["properties"]["email"]
         assert (email["format"], email.get("pattern")) == ("email", None)
+
+
+def test_bodies_have_no_other_fields(schema: Any) -> None:
+    bodies = {
+        body["content"]["application/json"]["schema"]["$ref"].rsplit("/", 1)[1]
+        for methods in schema["paths"].values()
+        for operation in methods.values()
+        if (body := operation.get("requestBody"))
+    }
+    assert {"ProjectRequest", "PatchedProjectSettingsRequest", "KeyRequest", "InvitationRequest"} == bodies
+    assert all(schema["components"]["schemas"][name]["additionalProperties"] is False for name in bodies)

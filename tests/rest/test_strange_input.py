@@ -1,5 +1,7 @@
 """What no client should send: a problem, never a 500."""
 
+import json
+
 import pytest
 
 from accounts.models import User
@@ -35,3 +37,35 @@ def test_any_json_is_a_problem_and_no_crash(alice: User, project: Project, clien
     answer = client_of(alice).post("/api/v1/projects", body, content_type="application/json")
     assert answer.status_code == (404 if str(HUGE) in body else 400)  # a number, but no workspace's
     assert answer["Content-Type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "wrong"),
+    [
+        ("post", "/projects", {"workspace": "{w}", "name": "x", "alowed_origins": []}, {"alowed_origins": "no field"}),
+        ("post", "/projects", {"workspace": "{w}", "name": "x", "id": "a" * 12}, {"id": "cannot be chosen"}),
+        ("patch", "/projects/{p}", {"nmae": "x", "name": "y"}, {"nmae": "no field"}),
+        ("patch", "/projects/{p}", {"workspace": 7}, {"workspace": "cannot be chosen"}),
+        ("patch", "/projects/{p}", {"": 1, "\ud800": {}}, {"": "no field", "?": "no field"}),
+        ("post", "/projects/{p}/keys", {"kind": "public", "name": "x", "key": "k"}, {"key": "cannot be chosen"}),
+        ("post", "/workspaces/{w}/invitations", {"email": "d@example.org", "rolle": "owner"}, {"rolle": "no field"}),
+    ],
+)
+def test_a_field_that_nobody_reads_is_named(
+    alice: User, project: Project, client_of: ClientOf, method: str, path: str, body: object, wrong: dict[str, str]
+) -> None:
+    where = path.replace("{w}", str(project.workspace_id)).replace("{p}", project.id)
+    text = json.dumps(body).replace('"{w}"', str(project.workspace_id))
+    answer = getattr(client_of(alice), method)(f"/api/v1{where}", text, content_type="application/json")
+    assert answer.status_code == 400
+    errors = answer.json()["errors"]
+    assert errors.keys() == wrong.keys()
+    assert all(sentence in errors[name][0] for name, sentence in wrong.items())
+    project.refresh_from_db()
+    assert (project.name, project.keys.count(), Project.objects.count()) == ("Shop", 2, 1)
+
+
+def test_only_so_many_wrong_fields_are_named(alice: User, project: Project, client_of: ClientOf) -> None:
+    body = {f"f{n}": n for n in range(1_000)}
+    answer = client_of(alice).patch(f"/api/v1/projects/{project.id}", body, content_type="application/json")
+    assert (answer.status_code, len(answer.json()["errors"])) == (400, 20)
