@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from accounts.models import AccessToken, Invitation, Role, User, Workspace
 from billing.models import Plan, UsageBatch, UsageCount, UsageHour, UsageMonth, UsageNotice, UsageSpike, WorkspacePlan
+from gluer_site.logs import logging_settings
 from projects.models import Change, Key, Project
 from tests.conftest import PASSWORD
 
@@ -118,3 +119,17 @@ def test_a_person_added_here_gets_a_workspace(page: Client) -> None:
 def test_the_free_plan_cannot_be_deleted(page: Client) -> None:
     assert page.post("/admin/billing/plan/free/delete/", {"post": "yes"}).status_code == 403
     assert Plan.objects.filter(slug="free").exists()
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_who_may_not_enter_makes_no_traceback(
+    alice: User, client: Client, caplog: pytest.LogCaptureFixture, form: str
+) -> None:
+    client.force_login(alice)
+    assert client.get("/admin/", follow=True).status_code == 403
+    [refused] = [said for said in caplog.records if said.name == "django.request"]
+    assert refused.exc_info
+    options = logging_settings(form, "INFO")["formatters"]["pipe"]
+    line = options.pop("()")(**options).format(refused)
+    assert "Forbidden" in line
+    assert "Traceback" not in line
