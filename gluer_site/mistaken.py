@@ -1,16 +1,36 @@
-"""What browsers ask by mistake: a page by another method."""
+"""What browsers ask by mistake: a page by another method, or with a slash behind its address."""
 
-from django.http import HttpRequest, HttpResponse
+from http import HTTPStatus
+
+from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.shortcuts import render
+from django.urls import is_valid_path
 from django.utils.deprecation import MiddlewareMixin
+from django.utils.http import escape_leading_slashes
 
 
 class MistakenRequests(MiddlewareMixin):
-    """Answers 405 by a page that leads on; Django's answer is empty. REST answers it by a problem of its own."""
+    """Leads a GET with a slash too many to its page, and answers 405 by a page, where Django's answer is empty.
+
+    REST answers both by problems of its own.
+    """
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
-        if request.path.startswith("/api/") or response.status_code != 405 or response.content:
+        if request.path.startswith("/api/"):
             return response
-        page = render(request, "405.html", status=405)
-        page["Allow"] = response["Allow"]
-        return page
+        if response.status_code == HTTPStatus.NOT_FOUND and request.method == "GET":
+            return without_slash(request) or response
+        if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED and not response.content:
+            page = render(request, "405.html", status=response.status_code)
+            page["Allow"] = response["Allow"]
+            return page
+        return response
+
+
+def without_slash(request: HttpRequest) -> HttpResponse | None:
+    """The way to the page whose address this is but for the slash at its end; None where there is none."""
+    path = request.path.removesuffix("/")
+    if path == request.path or not is_valid_path(path):
+        return None
+    query = request.META.get("QUERY_STRING", "")
+    return HttpResponsePermanentRedirect(escape_leading_slashes(f"{path}?{query}" if query else path))

@@ -1,3 +1,4 @@
+import pytest
 from django.test import Client
 from pytest_django import Settings
 
@@ -30,3 +31,22 @@ def test_too_many_requests_are_refused_by_a_page_that_says_when(client: Client, 
     answer = client.post("/accounts/signup/", {})
     assert answer.status_code == 429
     assert "Wait a minute and try again" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("path", "page"), [("/ctx/", "/ctx"), ("/docs/?a=1", "/docs?a=1"), ("/ctx/profile/", "/ctx/profile")]
+)
+def test_a_slash_too_many_leads_to_the_page(client: Client, path: str, page: str, db: None) -> None:
+    answer = client.get(path)
+    assert (answer.status_code, answer["Location"]) == (301, page)
+
+
+@pytest.mark.parametrize("path", ["/nothing/", "/%2Fattacker.example/", "/docs//", "/sdk/", "/accounts/x/"])
+def test_other_addresses_that_end_in_a_slash_are_not_found(client: Client, path: str, db: None) -> None:
+    assert client.get(path).status_code == 404
+
+
+def test_a_form_and_rest_are_led_nowhere(alice: User, client: Client) -> None:
+    client.force_login(alice)
+    assert client.post("/ctx/profile/name/", {"name": "x"}).status_code == 404
+    assert client.get("/api/v1/projects/").status_code == 404
