@@ -1,16 +1,29 @@
-"""The SDKs as they were built: the browser's script, with the hash browsers check it by, and packages for npm."""
+"""The SDKs of this site: the browser's script, with the hash browsers check it by, and packages for npm.
+
+They were built with the public relay's URL as their default. Here they get this site's relay instead, so that a
+program that does not name its relay shows its key to nobody else. npm's lock files hold a package's hash: the same
+build and the same URL make the same bytes, on every machine.
+"""
 
 import base64
 import hashlib
+import io
 import json
+import struct
+import tarfile
+import zlib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from urllib.parse import quote
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import condition, require_safe
 
+DEFAULT_RELAY_URL = "wss://ws.gluer.io"  # DEFAULT_URL of sdks/core/src/address.ts
+PACKED_AT = 499162500  # s since 1970: the time that npm gives to all files of a package
+STORED = 0xFFFF  # bytes: the most that a block of deflate holds uncompressed
 SCRIPT_MISSING = "// gluer-js is not built on this server. Run `make build`.\n"
 PACKAGE_MISSING = "The package {} is not built on this server. Run `make build`.\n"
 
@@ -43,16 +56,50 @@ def sdks() -> Path:
 def built(path: str) -> BuiltFile | None:
     file = sdks() / path
     try:
-        return read(file, file.stat().st_mtime_ns)
+        return read(file, file.stat().st_mtime_ns, settings.RELAY_URL)
     except FileNotFoundError:
         return None
 
 
 @lru_cache(maxsize=6)  # three files; a rebuild gives three more
-def read(file: Path, modified_ns: int) -> BuiltFile:
+def read(file: Path, modified_ns: int, relay_url: str) -> BuiltFile:
+    url = quote(relay_url, safe=":/[]%").encode()  # without quotes and comment signs: it goes into strings of code
     content = file.read_bytes()
+    content = repacked(content, url) if file.suffix == ".tgz" else pointed(content, url)
     digest = base64.b64encode(hashlib.sha384(content).digest()).decode()
     return BuiltFile(file.name, content, f"sha384-{digest}")
+
+
+def pointed(text: bytes, url: bytes) -> bytes:
+    """The text with `url` in place of the public relay's, in code and documents alike."""
+    return text.replace(DEFAULT_RELAY_URL.encode(), url)
+
+
+def repacked(package: bytes, url: bytes) -> bytes:
+    """The package with `url` as its default. Its bytes depend on names and contents alone."""
+    tarball = io.BytesIO()
+    with (
+        tarfile.open(fileobj=io.BytesIO(package)) as old,
+        tarfile.open(fileobj=tarball, mode="w", format=tarfile.USTAR_FORMAT) as new,
+    ):
+        for member in sorted(filter(tarfile.TarInfo.isfile, old), key=lambda each: each.name):
+            text = old.extractfile(member)
+            assert text is not None  # it is a file
+            content = pointed(text.read(), url)
+            entry = tarfile.TarInfo(member.name)
+            entry.size, entry.mtime = len(content), PACKED_AT
+            new.addfile(entry, io.BytesIO(content))
+    return gzipped(tarball.getvalue())
+
+
+def gzipped(content: bytes) -> bytes:
+    """A gzip file (RFC 1952) of stored blocks (RFC 1951, 3.2.4): compressed bytes differ between versions of zlib."""
+    parts = [b"\x1f\x8b\x08\0\0\0\0\0\0\xff"]
+    for start in range(0, len(content), STORED):
+        block = content[start : start + STORED]
+        is_last = start + STORED >= len(content)
+        parts += [struct.pack("<?HH", is_last, len(block), len(block) ^ 0xFFFF), block]
+    return b"".join(parts) + struct.pack("<II", zlib.crc32(content), len(content))
 
 
 def script_tag(request: HttpRequest) -> str | None:

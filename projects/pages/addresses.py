@@ -4,13 +4,13 @@ from django.conf import settings
 
 from projects import sdk
 
-DEFAULT_RELAY_URL = "wss://ws.gluer.io"  # what the SDKs use when nothing is said
-
 
 def addresses() -> dict[str, object]:
-    """For templates. `relay_url` is empty where the SDKs need not be told; `packed`: npm can install from here."""
+    """For templates. `packed`: npm can install from here; `tell_url`: the SDKs have to be told where the relay is."""
+    packed = bool(sdk.package("gluer-js") and sdk.package("gluer-nodejs"))
     return {
         "site_url": settings.SITE_URL,
-        "relay_url": "" if settings.RELAY_URL == DEFAULT_RELAY_URL else settings.RELAY_URL,
-        "packed": bool(sdk.package("gluer-js") and sdk.package("gluer-nodejs")),
+        "relay_url": settings.RELAY_URL,
+        "packed": packed,
+        "tell_url": not packed and settings.RELAY_URL != sdk.DEFAULT_RELAY_URL,
     }

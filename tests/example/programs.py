@@ -50,21 +50,22 @@ def write_back_end(folder: Path, keys: Keys) -> None:
     (folder / "server.js").write_text(code.replace("YOUR_PRIVATE_KEY", keys.private))
 
 
-def write_front_end(folder: Path, keys: Keys, url: str = "") -> None:
-    """The verbatim file with its key; `url` where there is no environment to set it."""
-    code = (VERBATIM / "app.js").read_text().replace("YOUR_PUBLIC_KEY", keys.public)
-    (folder / "app.js").write_text(code.replace(" });", f", url: '{url}' }});", 1) if url else code)
+def write_front_end(folder: Path, keys: Keys) -> None:
+    """The verbatim file with its key."""
+    code = (VERBATIM / "app.js").read_text()
+    (folder / "app.js").write_text(code.replace("YOUR_PUBLIC_KEY", keys.public))
 
 
 @contextlib.contextmanager
-def running(*command: str, folder: Path, **environment: str) -> Iterator[Path]:
-    """Run a program for as long as the context lasts. Yields the file of what it prints."""
+def running(*command: str, folder: Path) -> Iterator[Path]:
+    """Run a program as long as the context lasts; nobody tells it where the relay is. Yields the file of its output."""
     log = folder / "log"
+    environment = {name: value for name, value in os.environ.items() if name != "GLUER_URL"}
     with open(log, "wb") as output:
         program = subprocess.Popen(
             command,
             cwd=folder,
-            env=os.environ | environment,
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -1,6 +1,9 @@
 """The README's promise: sign up, make a project, copy two keys into two files, see 5 + 3 = 8, in Node and Chromium."""
 
+import base64
 import contextlib
+import hashlib
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,36 +56,30 @@ def folder(tmp_path_factory: pytest.TempPathFactory, keys: Keys, installation: I
     return made
 
 
-@pytest.fixture(scope="module")
-def relay_url(installation: Installation) -> str:
-    return installation.url.replace("http", "ws", 1)
-
-
 @pytest.fixture(scope="module", autouse=True)
-def back_end(folder: Path, relay_url: str, visitor: Visitor, project: str) -> Iterator[None]:
-    with connected(folder, relay_url, visitor, project):
+def back_end(folder: Path, visitor: Visitor, project: str) -> Iterator[None]:
+    with connected(folder, visitor, project):
         yield
 
 
 @contextlib.contextmanager
-def connected(folder: Path, relay_url: str, visitor: Visitor, project: str) -> Iterator[None]:
+def connected(folder: Path, visitor: Visitor, project: str) -> Iterator[None]:
     """The folder's server.js, once the project's page shows its last function."""
-    with programs.running("node", "server.js", folder=folder, GLUER_URL=relay_url) as log:
+    with programs.running("node", "server.js", folder=folder) as log:
         programs.until_printed(log, "Backend connected to Gluer!")
         until(lambda: "<code>calculator:multiply</code>" in visitor.browser.get(project).text, "the server on the page")
         yield
 
 
-def test_in_node(folder: Path, keys: Keys, relay_url: str) -> None:
+def test_in_node(folder: Path, keys: Keys) -> None:
     programs.write_front_end(folder, keys)
-    front_end = programs.running(*programs.node_with_websocket(), "app.js", folder=folder, GLUER_URL=relay_url)
-    with front_end as log:
+    with programs.running(*programs.node_with_websocket(), "app.js", folder=folder) as log:
         programs.until_printed(log, *EXPECTED)
 
 
-def test_in_chromium(folder: Path, keys: Keys, relay_url: str, tmp_path: Path) -> None:
+def test_in_chromium(folder: Path, keys: Keys, tmp_path: Path) -> None:
     programs.require_chromium()
-    programs.write_front_end(folder, keys, relay_url)
+    programs.write_front_end(folder, keys)
     (folder / "index.html").write_text(programs.PAGE)
     with programs.web_server(folder) as url:
         profile = f"--user-data-dir={tmp_path / 'profile'}"
@@ -105,9 +102,15 @@ def test_over_http(installation: Installation, keys: Keys) -> None:
     assert (answer.status_code, answer.json()) == (200, {"data": {"result": 8}})
 
 
-def test_calls_are_counted_each_once(
-    folder: Path, relay_url: str, visitor: Visitor, installation: Installation
-) -> None:
+def test_the_site_serves_the_bytes_whose_hash_stands_in_npms_lock_file(folder: Path) -> None:
+    installed = json.loads((folder / "package-lock.json").read_text())["packages"]
+    for sdk in ("gluer-js", "gluer-nodejs"):
+        package = installed[f"node_modules/{sdk}"]
+        digest = hashlib.sha512(httpx.get(package["resolved"]).content).digest()
+        assert package["integrity"] == f"sha512-{base64.b64encode(digest).decode()}"
+
+
+def test_calls_are_counted_each_once(folder: Path, visitor: Visitor, installation: Installation) -> None:
     own_project, own_folder = visitor.new_project("Counted"), folder / "counted"
     keys = visitor.keys(own_project)
 
@@ -117,7 +120,7 @@ def test_calls_are_counted_each_once(
 
     own_folder.mkdir()
     programs.write_back_end(own_folder, keys)
-    with connected(own_folder, relay_url, visitor, own_project):
+    with connected(own_folder, visitor, own_project):
         assert counted() == "0"
         for _ in range(3):
             assert call_over_http(installation, keys).status_code == 200
@@ -138,9 +141,8 @@ def test_the_project_page_has_the_readmes_commands(visitor: Visitor, project: st
     for sdk in ("gluer-js", "gluer-nodejs"):
         assert f"npm install {installation.url}/sdk/{sdk}.tgz" in page
         assert f"npm install {installation.url}/sdk/{sdk}.tgz" in readme
-    command = f"GLUER_URL=ws://localhost:{installation.port} node server.js"
-    assert command in page
-    assert command in readme
+    assert "<code>node server.js</code>" in page
+    assert "\nnode server.js\n" in readme
 
 
 def test_the_readme_has_the_verbatim_code() -> None:

@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.test import Client
@@ -12,7 +13,7 @@ from accounts.models import User, Workspace
 from billing.months import month_of
 from billing.usage import Count, fold, record_batch
 from projects.models import MOST_KEYS, MOST_PROJECTS, Key, Project
-from projects.pages.addresses import DEFAULT_RELAY_URL
+from projects.sdk import DEFAULT_RELAY_URL
 
 DAY = timedelta(days=1)
 
@@ -83,8 +84,10 @@ def test_the_snippets_carry_the_projects_keys(page: Client, project: Project, se
     assert f'<span data-secret="{private.masked}">{private.masked}</span>' in html
 
 
-def test_the_snippets_say_another_relays_address(page: Client, project: Project, settings: Settings) -> None:
-    settings.RELAY_URL = "ws://localhost:8000"
+def test_the_snippets_say_where_the_relay_is_unless_the_packages_know(
+    page: Client, project: Project, settings: Settings, tmp_path: Path
+) -> None:
+    settings.RELAY_URL, settings.BASE_DIR = "ws://localhost:8000", tmp_path  # without packages
     html = page.get(f"/ctx/projects/{project.id}").text
     assert "\n  url: 'ws://localhost:8000',\n" in html
     assert "GLUER_URL=ws://localhost:8000 node server.js" in html

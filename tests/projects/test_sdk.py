@@ -1,7 +1,10 @@
 import base64
+import gzip
 import hashlib
 import html
+import io
 import os
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,7 @@ from projects.models import Project
 PATH = "/sdk/gluer-js.umd.js"
 VERBATIM = Path(__file__).resolve().parents[2] / "sdks/examples/verbatim"
 PACKAGES = ("gluer-js", "gluer-nodejs")
+BUILT = 'const DEFAULT_URL = "wss://ws.gluer.io";'
 
 
 @pytest.fixture
@@ -29,14 +33,30 @@ def built(settings: Settings, tmp_path: Path) -> Path:
 def packed(settings: Settings, tmp_path: Path) -> Path:
     """Both packages in version 0.2.0, beside an old tarball of each."""
     settings.BASE_DIR = tmp_path
+    settings.RELAY_URL = "wss://relay.example"
     folder = tmp_path / "sdks/packed"
     folder.mkdir(parents=True)
     for name in PACKAGES:
         (tmp_path / "sdks" / name).mkdir(exist_ok=True)
         (tmp_path / "sdks" / name / "package.json").write_text('{"version": "0.2.0"}')
         (folder / f"{name}-0.1.0.tgz").write_bytes(b"old")
-        (folder / f"{name}-0.2.0.tgz").write_bytes(name.encode())
+        pack(folder / f"{name}-0.2.0.tgz", {"package/dist/index.js": BUILT, "package/README.md": name})
     return folder
+
+
+def pack(file: Path, files: dict[str, str], level: int = 9) -> None:
+    """A tarball as `npm pack` makes it."""
+    with tarfile.open(file, "w:gz", compresslevel=level) as tarball:
+        for name, text in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mtime = len(text), file.parent.stat().st_mtime_ns // 10**9
+            tarball.addfile(entry, io.BytesIO(text.encode()))
+
+
+def unpacked(package: bytes) -> dict[str, str]:
+    with tarfile.open(fileobj=io.BytesIO(package)) as tarball:
+        files = {member.name: tarball.extractfile(member) for member in tarball}
+        return {name: file.read().decode() for name, file in files.items() if file}
 
 
 def test_the_sdk_is_for_pages_of_any_origin(built: Path, client: Client) -> None:
@@ -66,11 +86,45 @@ def test_a_missing_sdk_says_how_to_build_it(settings: Settings, tmp_path: Path, 
 @pytest.mark.parametrize("name", PACKAGES)
 def test_npm_gets_the_package_of_this_version(packed: Path, client: Client, name: str) -> None:
     answer = client.get(f"/sdk/{name}.tgz")
-    assert answer.content == name.encode()
+    assert unpacked(answer.content)["package/README.md"] == name
     assert answer["Content-Type"] == "application/gzip"
     assert f'filename="{name}-0.2.0.tgz"' in answer["Content-Disposition"]
     assert answer["Access-Control-Allow-Origin"] == "*"
     assert "no-cache" in answer["Cache-Control"]
+
+
+def test_a_package_and_the_script_connect_to_the_site_that_they_came_from(
+    packed: Path, built: Path, settings: Settings, client: Client
+) -> None:
+    built.write_text(BUILT)
+    for url in ("wss://relay.example", "ws://localhost:8000"):
+        settings.RELAY_URL = url
+        assert client.get(PATH).text == f'const DEFAULT_URL = "{url}";'
+        for name in PACKAGES:
+            files = unpacked(client.get(f"/sdk/{name}.tgz").content)
+            assert files["package/dist/index.js"] == f'const DEFAULT_URL = "{url}";'
+
+
+def test_what_stands_in_a_relays_url_is_no_code(packed: Path, settings: Settings, client: Client) -> None:
+    settings.RELAY_URL = "wss://relay.example/\"'`${alert(1)}*/\\</script>"
+    file = unpacked(client.get("/sdk/gluer-js.tgz").content)["package/dist/index.js"]
+    url = file.removeprefix('const DEFAULT_URL = "').removesuffix('";')
+    assert url.startswith("wss://relay.example/%22")
+    assert not set("\"'`${}()*\\<>") & set(url)
+
+
+def test_one_build_makes_the_same_package_on_every_machine(packed: Path, settings: Settings, client: Client) -> None:
+    first = client.get("/sdk/gluer-js.tgz").content
+    assert len(gzip.decompress(first)) % tarfile.RECORDSIZE == 0  # its check sum is right
+    files = {"package/README.md": "gluer-js", "package/dist/index.js": BUILT, "package/dist/big": "x" * 200_000}
+    big = []
+    for order, level in ((list(files), 9), (list(files)[::-1], 1)):
+        file = packed / "gluer-js-0.2.0.tgz"
+        pack(file, {name: files[name] for name in order}, level)
+        os.utime(file, ns=(level, level))
+        big.append(client.get("/sdk/gluer-js.tgz").content)
+    assert big[0] == big[1] != first
+    assert unpacked(big[0])["package/dist/big"] == "x" * 200_000
 
 
 def test_an_unchanged_package_is_not_sent_again(packed: Path, client: Client) -> None:
@@ -88,7 +142,7 @@ def test_a_package_that_is_not_packed_says_how_to_build_it(packed: Path, client:
     assert answer["Cache-Control"] == "no-store"
 
 
-def test_the_pages_show_how_to_install_from_here_and_where_the_relay_is(
+def test_the_pages_show_how_to_install_from_here_and_where_these_packages_connect(
     packed: Path, settings: Settings, alice: User, project: Project, client: Client
 ) -> None:
     settings.SITE_URL, settings.RELAY_URL = "https://gluer.example", "wss://relay.example"
@@ -96,8 +150,9 @@ def test_the_pages_show_how_to_install_from_here_and_where_the_relay_is(
     for page in (client.get(f"/ctx/projects/{project.id}").text, client.get("/docs").text):
         for name in PACKAGES:
             assert f"npm install https://gluer.example/sdk/{name}.tgz" in page
-        assert "GLUER_URL=wss://relay.example node server.js" in page
-        assert "url: 'wss://relay.example'" in page
+        assert "connects to <code>wss://relay.example</code>" in page
+        assert "<code>node server.js</code>" in page
+        assert "gluer.setup({ project: " in page
 
 
 def test_the_snippets_are_the_verbatim_code_where_no_url_is_needed(settings: Settings, client: Client) -> None:

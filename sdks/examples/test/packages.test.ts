@@ -65,6 +65,12 @@ test.each(['gluer-js', 'gluer-nodejs'])('the tarball of %s holds what is needed 
   expect(files).toEqual(['LICENSE', 'README.md', ...umd, 'index.cjs', 'index.d.cts', 'index.d.ts', 'index.js', 'package.json']);
 });
 
+test('the packages connect to the public relay by default, by a text that a site can replace by its own', () => {
+  for (const file of ['gluer-js/dist/index.js', 'gluer-js/dist/index.cjs', 'gluer-nodejs/dist/index.js', 'gluer-nodejs/dist/index.cjs'])
+    expect(readFileSync(join(project, 'node_modules', file), 'utf8')).toMatch(/^const DEFAULT_URL = "wss:\/\/ws\.gluer\.io";$/m);
+  expect(readFileSync(join(project, 'node_modules/gluer-js/dist/gluer-js.umd.js'), 'utf8')).toContain('wss://ws.gluer.io');
+});
+
 test('gluer-js has no dependencies, and gluer-nodejs only ws', () => {
   const manifest = (name: string): { dependencies?: object } => JSON.parse(readFileSync(join(project, 'node_modules', name, 'package.json'), 'utf8')) as object;
   expect(Object.keys(manifest('gluer-js').dependencies ?? {})).toEqual([]);
