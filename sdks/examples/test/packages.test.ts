@@ -79,7 +79,10 @@ test('gluer-js has no dependencies, and gluer-nodejs only ws', () => {
 
 test('the verbatim pair prints its sums', async () => {
   const server = run('server.js', verbatim('server.js'));
-  const callee = await relay.welcomes();
+  const callee = await relay.meets();
+  const hello = await callee.receives('hello');
+  expect(server.out()).toBe('');
+  relay.greets(callee, hello);
   expect((await callee.receives('register'))['functions']).toEqual([{ name: 'calculator:add' }, { name: 'calculator:multiply' }]);
   const app = run('app.js', verbatim('app.js'));
   const caller = await relay.welcomes();
