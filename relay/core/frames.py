@@ -5,7 +5,7 @@ Rule 2  What arrives here is valid UTF-8; the edges see to it (GP-30).
 Rule 3  A frame that decodes obeys GP-50, except for the characters of names: see reading.is_name.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
@@ -15,6 +15,7 @@ NULL = Raw(b"null")
 Id = Annotated[str, Meta(min_length=1, max_length=64)]
 Name = Annotated[str, Meta(min_length=1, max_length=128)]
 LEAST_IN_FLIGHT, ROUND_ROBIN, RANDOM, FIRST = "least_in_flight", "round_robin", "random", "first"
+SHORTEST_SESSION: Final = 16  # characters (GP-5)
 Milliseconds = Annotated[int, Meta(ge=1, le=2**53)]
 
 
@@ -26,7 +27,7 @@ class Hello(Frame, tag="hello"):
     key: Annotated[str, Meta(max_length=128)]
     password: Annotated[str, Meta(max_length=256)] = ""
     token: Annotated[str, Meta(max_length=16_384)] = ""
-    session: Annotated[str, Meta(max_length=128)] = ""
+    session: Annotated[str, Meta(min_length=SHORTEST_SESSION, max_length=128)] = ""  # none: the relay makes one
     name: Annotated[str, Meta(max_length=128)] = ""
     sdk: Annotated[str, Meta(max_length=64)] = ""
 

@@ -44,7 +44,6 @@ LONGEST_PAUSE = {  # s that a connection is left unread at once
     "": 5.0,  # before the hello
 }
 LONGEST_WAIT = 5.0  # s; whose own rate would take longer is closed
-SHORTEST_SESSION = 16  # characters (GP-5)
 CLOSES = {"unauthorized": 4401, "forbidden": 4403, "rate_limited": 4429, "bad_frame": 4400, "relay_unavailable": 1012}
 
 
@@ -423,8 +422,8 @@ class Hub:
         """The first frame. Raises Refused; who it is, `authenticate` finds out."""
         if not isinstance(frame, frames.Hello):
             raise Refused("bad_frame", "The first frame must be `hello`.")
-        if frame.session and (len(frame.session) < SHORTEST_SESSION or frame.session.startswith("$gluer")):
-            raise Refused("bad_frame", f"A session id is a secret of at least {SHORTEST_SESSION} characters.")
+        if frame.session.startswith("$gluer"):
+            raise Refused("bad_frame", "Session ids that begin with $gluer are reserved.")
         if not (is_name(frame.session) and is_name(frame.name) and is_name(frame.sdk)):
             raise Refused("bad_frame", f"Each of session, name and sdk {NAME_RULE}.")
         address = connection.address

@@ -12,7 +12,7 @@ from channels.consumer import AsyncConsumer
 from relay.core import frames
 from relay.core.connection import Connection, State
 from relay.core.errors import CLOSE_CODES, Closing, Refused
-from relay.core.hub import SHORTEST_SESSION, Admission
+from relay.core.hub import Admission
 from relay.core.reading import parse_data
 from relay.directory import LOOK_UP_WITHIN, Claim
 from relay.edge.address import TrustedProxies, source_of
@@ -194,10 +194,12 @@ def claim_of(exchange: Exchange, origin: str | None) -> Claim:
     scheme, _, key = (exchange.header(b"authorization") or "").partition(" ")
     if scheme.lower() != "bearer" or not key:
         raise Refused("unauthorized", "Show a key: `Authorization: Bearer <key>`.")
-    session = exchange.header(b"gluer-session") or ""
-    if session and not (SHORTEST_SESSION <= len(session) <= LONGEST_NAME and not session.startswith("$gluer")):
-        raise Refused("bad_frame", f"A session id is a secret of {SHORTEST_SESSION} to {LONGEST_NAME} characters.")
-    return Claim(key.strip(), exchange.header(b"gluer-password") or "", session, origin, None)
+    session, shortest = exchange.header(b"gluer-session"), frames.SHORTEST_SESSION
+    if session is not None and not shortest <= len(session) <= LONGEST_NAME:
+        raise Refused("bad_frame", f"A session id is a secret of {shortest} to {LONGEST_NAME} characters.")
+    if session is not None and session.startswith("$gluer"):
+        raise Refused("bad_frame", "Session ids that begin with $gluer are reserved.")
+    return Claim(key.strip(), exchange.header(b"gluer-password") or "", session or "", origin, None)
 
 
 def look_up_within(verb: str, exchange: Exchange) -> float:

@@ -292,6 +292,7 @@ ROWS = [
     Row("no JSON first", stranger("hello"), refused(4400)),
     Row("a hello without key", stranger(HELLO), refused(4400)),
     Row("a number as key", hello(key=5), refused(4400)),
+    Row("an empty session", hello(key="@public", session=""), refused(4400)),
     Row("a session too short", hello(key="@public", session="s" * 15), refused(4400)),
     Row("a reserved session", hello(key="@public", session="$gluer" + "s" * 16), refused(4400)),
     Row("a name with a control character", hello(key="@public", name="a\nb"), refused(4400)),

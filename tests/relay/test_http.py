@@ -109,6 +109,7 @@ async def test_charlies_functions_are_not_alices(alice: Shop, charlie: Shop) -> 
         ("/v1/call/f", {"headers": {"Gluer-Timeout": "0"}}, 400, "bad_frame"),
         ("/v1/call/f", {"headers": {"Gluer-Timeout": "-5"}}, 400, "bad_frame"),
         ("/v1/call/f", {"headers": {"Gluer-Session": "short"}}, 400, "bad_frame"),
+        ("/v1/call/f", {"headers": {"Gluer-Session": ""}}, 400, "bad_frame"),
         ("/v1/call/f", {"headers": {"Idempotency-Key": "k" * 257}}, 400, "bad_frame"),
         ("/v1/call/f", {"headers": {"Idempotency-Key": "order-17"}}, 400, "bad_frame"),
         ("/v1/call/f", {"headers": {"Authorization": ""}}, 401, "unauthorized"),

@@ -38,6 +38,7 @@ HELLOS: dict[str, tuple[dict[str, Any], int]] = {
     "an unknown key": ({"key": "nobody's"}, 4401),
     "an empty key": ({"key": ""}, 4401),
     "a short session": ({"session": "x" * 15}, 4400),
+    "an empty session": ({"session": ""}, 4400),
     "a long session": ({"session": "x" * 129}, 4400),
     "a reserved session": ({"session": "$gluer-0123456789"}, 4400),
     "a control character in the session": ({"session": "x" * 16 + "\n"}, 4400),

@@ -61,7 +61,8 @@ class Lifetimes(RuleBasedStateMachine):
     def connect(self, number: int, backend: bool, session: str) -> None:
         project, watcher = self.projects[number], self.watchers[number]
         if len(watcher.peers) < MOST_PEERS:
-            peer = (project.backend if backend else project.frontend)(session=session)
+            named = {"session": session} if session else {}
+            peer = (project.backend if backend else project.frontend)(**named)
             watcher.peers.append(Watched(peer, backend))
 
     @rule(number=numbers, who=anybody, name=functions, how=st.sampled_from(["leave", "drain", "unregister"]))
