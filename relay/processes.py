@@ -18,11 +18,16 @@ def prefix() -> str:
     return f"relay-{platform.node()}-"
 
 
+def file_name(number: int) -> str:
+    """Of the process with this id, in the folder."""
+    return f"{prefix()}{number}"
+
+
 @contextmanager
 def registered(folder: Path) -> Iterator[None]:
     """This process is one of the folder's. Raises OSError where the folder cannot be written."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{prefix()}{os.getpid()}"
+    path = folder / file_name(os.getpid())
     with open(path, "w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         try:

@@ -10,7 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from relay.processes import FOLDER, running
+from relay.processes import FOLDER, file_name, running
 
 PATIENCE = 30.0  # s; a process ends within 23
 LOOK_EVERY = 0.1  # s
@@ -25,14 +25,16 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--process", type=int, metavar="ID", help="drain only the process with this id")
+        parser.add_argument(
+            "--process", metavar="ID", help="drain only this process: its id, or its file's name in run/"
+        )
 
-    def handle(self, *args: Any, process: int | None, **options: Any) -> None:
+    def handle(self, *args: Any, process: str | None, **options: Any) -> None:
         folder = Path(settings.HOME) / FOLDER
         found = running(folder)
-        if process is not None and process not in found:
+        asked = [number for number in found if process in (None, str(number), file_name(number))]
+        if process is not None and not asked:
             raise CommandError(f"Process {process} is no relay process of {folder}; there are: {named(found)}.")
-        asked = found if process is None else [process]
         for number in asked:
             os.kill(number, signal.SIGTERM)
         self.stdout.write(f"Draining: {named(asked)}.")

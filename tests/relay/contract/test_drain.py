@@ -285,9 +285,11 @@ def drain(relay: Serving, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=BASE, env=environment, capture_output=True, text=True, timeout=60)
 
 
-def test_manage_py_drains_one_process_and_reports_its_end(relay: Serving) -> None:
+@pytest.mark.parametrize("shown", ["id", "name"])
+def test_manage_py_drains_one_process_and_reports_its_end(relay: Serving, shown: str) -> None:
     pid = str(relay.process.pid)
-    done = drain(relay, "--process", pid)
+    [file] = (relay.home.folder / "run").glob(f"*-{pid}")
+    done = drain(relay, "--process", pid if shown == "id" else file.name)
     assert (done.returncode, done.stdout) == (0, f"Draining: {pid}.\nAll have ended.\n")
     assert relay.process.wait(5) == -signal.SIGTERM
     assert not relay.is_registered
