@@ -34,10 +34,14 @@ build: $(SDKS) ## build both SDKs, and pack them for npm
 
 test: $(TESTS) $(SDKS) chromium servers ## run every test that takes seconds
 	@$(PYTHON) -m relay.compiled --if-possible
-	$(PYTHON) -m pytest -rs -m "not long and not attack"
-	@if [ -e .compiled/stamp ]; then GLUER_COMPILED=1 $(PYTHON) -m pytest -m "not long and not attack and not interpreted" tests/relay/core tests/relay/edge tests/relay/backplane; \
-	else echo "NOT RUN: the tests of the core, the edge and the backplane on machine code, which needs a C compiler."; fi
-	cd sdks && npm test
+	@failed=(); \
+	$(PYTHON) -m pytest -rs -m "not long and not attack" || failed+=("pytest"); \
+	if [ -e .compiled/stamp ]; then \
+	    GLUER_COMPILED=1 $(PYTHON) -m pytest -m "not long and not attack and not interpreted" tests/relay/core tests/relay/edge tests/relay/backplane \
+	        || failed+=("pytest on machine code"); \
+	else echo "NOT RUN: the tests of the core, the edge and the backplane on machine code, which needs a C compiler."; fi; \
+	(cd sdks && npm test) || failed+=("npm test"); \
+	if [ $${#failed[@]} -gt 0 ]; then printf 'make test: failed: %s\n' "$${failed[@]}"; exit 1; fi
 
 test-cluster: $(TESTS) $(SDKS) servers ## run those with several relays, Redis, Postgres and nginx (part of `make test`)
 	@$(PYTHON) -m relay.compiled --if-possible
