@@ -18,7 +18,8 @@ from gluer_site.embedded.place import ADDRESS
 MEMORY = 64  # MiB; above it the cache entries that expire soonest go, queued tasks stay
 RETRY = 0.02  # s between two tries of a connection
 
-# No files: what waits in the broker is remade by the next beat, and the cache by its use.
+# No files: of what waits in the broker the next beat asks again for periodic tasks, and mails are lost, which people
+# ask for again; the cache is remade by its use.
 CONFIGURATION = """
 bind {address}
 port {port}
