@@ -25,7 +25,8 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 def example() -> dict[str, str]:
     """env.example as compose and systemd read it."""
     lines = (DEPLOY / "env.example").read_text().splitlines()
-    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+    pairs = (line.split("=", 1) for line in lines if line and not line.startswith("#"))
+    return {name: value[1:-1] if value.startswith('"') else value for name, value in pairs}
 
 
 def checked(settings: dict[str, str], home: Path) -> subprocess.CompletedProcess[str]:
@@ -47,6 +48,13 @@ def test_the_example_as_it_is_names_what_is_missing(tmp_path: Path) -> None:
     assert refused.returncode != 0
     for name in ("GLUER_SECRET_KEY", "GLUER_LOOKUP_SECRET", "GLUER_ENCRYPTION_KEYS"):
         assert name in refused.stderr
+
+
+def test_a_shell_reads_the_same_from_the_example() -> None:
+    command = ["sh", "-euc", "set -a; . deploy/env.example; env -0"]
+    done = subprocess.run(command, cwd=BASE, env={}, capture_output=True, text=True, timeout=10, check=True)
+    read = dict(line.split("=", 1) for line in done.stdout.split("\0") if line)
+    assert {name: read.get(name) for name in example()} == example()
 
 
 def test_the_example_names_no_setting_that_nobody_reads() -> None:

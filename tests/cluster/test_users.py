@@ -1,6 +1,7 @@
 """The users of deploy/users.acl may do what relays and worker do, since the whole cluster runs with them; no more."""
 
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -76,6 +77,18 @@ def test_compose_fills_the_passwords_in(tmp_path: Path) -> None:
     script = script.replace("/etc/valkey", str(USERS.parent)).replace("/tmp", str(tmp_path))  # noqa: S108
     secrets = {"REDISCLI_AUTH": RELAY_PASSWORD, "WORKER_PASSWORD": WORKER_PASSWORD, "PATH": os.environ["PATH"]}
     subprocess.run(["sh", "-euc", script], env=secrets, check=True, timeout=10)
+    assert (tmp_path / "users.acl").read_text().splitlines()[1:] == users().splitlines()[1:]
+    assert (tmp_path / "users.acl").stat().st_mode & 0o077 == 0
+
+
+def test_the_systemd_way_fills_the_passwords_in(tmp_path: Path) -> None:
+    """The lines of docs/operations.md, with a folder of ours instead of /etc/redis."""
+    document = (BASE / "docs/operations.md").read_text()
+    [script] = re.findall(r"\(umask 077; sed .*?\nEND\n", document, re.DOTALL)
+    passwords = {"relay": RELAY_PASSWORD, "worker": WORKER_PASSWORD, "PATH": os.environ["PATH"]}
+    subprocess.run(
+        ["sh", "-euc", script.replace("/etc/redis", str(tmp_path))], cwd=BASE, env=passwords, check=True, timeout=10
+    )
     assert (tmp_path / "users.acl").read_text().splitlines()[1:] == users().splitlines()[1:]
     assert (tmp_path / "users.acl").stat().st_mode & 0o077 == 0
 
