@@ -217,7 +217,7 @@ class Directory:
     def _digest(self, claim: Claim) -> str:
         key = parse_key(claim.key)
         if key is None or claim.project_id not in (None, key.project_id):
-            raise Refused("unauthorized", WRONG_KEY)
+            raise Refused("unauthorized", WRONG_KEY, about="key")
         return digest(claim.key)
 
     def _remember(self, key_digest: str, project_id: str, found: Found | None) -> None:
@@ -230,7 +230,7 @@ class Directory:
 
     def _admit(self, claim: Claim, found: Found | None) -> Admission:
         if found is None:
-            raise Refused("unauthorized", WRONG_KEY)
+            raise Refused("unauthorized", WRONG_KEY, about="key")
         peer, settings, quota = PEERS[found.grant.kind], found.settings, found.quota
         password_digest = digest(claim.password) if claim.password else None
         for refused in (
@@ -357,9 +357,11 @@ def origin_refused(peer: str, origin: str | None, settings: ProjectSettings) -> 
             "forbidden",
             "A private key must never reach a browser, where everybody can read it. Use the public key here, "
             "and revoke this one if it was published.",
+            about="private key in a browser",
         )
     if settings.allowed_origins and origin not in settings.allowed_origins:
-        return Refused("forbidden", f"The project does not allow pages of {origin[:100]}; see its allowed origins.")
+        message = f"The project does not allow pages of {origin[:100]}; see its allowed origins."
+        return Refused("forbidden", message, about=f"origin {origin}")
     return None
 
 
@@ -368,9 +370,11 @@ def password_refused(peer: str, password_digest: str | None, settings: ProjectSe
     if peer != BACKEND or not settings.require_password:
         return None
     if password_digest is None:
-        return Refused("unauthorized", "This project asks its back ends for its password too; it is on its page.")
+        message = "This project asks its back ends for its password too; it is on its page."
+        return Refused("unauthorized", message, about="password")
     if not hmac.compare_digest(password_digest, settings.password_digest):
-        return Refused("unauthorized", "The project's password is wrong. Copy it again from the project's page.")
+        message = "The project's password is wrong. Copy it again from the project's page."
+        return Refused("unauthorized", message, about="password")
     return None
 
 

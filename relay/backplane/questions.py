@@ -104,6 +104,7 @@ class Questions:
         if question.publisher.state is not OPEN:
             return
         if self.mesh.id in question.asked:
+            self.mesh.hub.refused(question.publisher, "publish", "", "relay_unavailable")
             question.publisher.send(ended(question.request_id, "relay_unavailable", IN_DOUBT))
         else:
             data = msgspec.Raw(b'{"receivers":%d}' % question.receivers)

@@ -187,6 +187,7 @@ class Calls:
             if targets:
                 self._hand_out(frame, targets, header)
             elif caller.state is OPEN:
+                tenant.hub.refused(caller, "send", frame.cmd, refusal)
                 caller.notice(refusal, OUTCOMES[refusal].sentence, frame.cmd)
 
         if not tenant.hub.others.find(tenant, to, len(frame.data), found, now):

@@ -260,3 +260,4 @@ EMPTY = Raw(b"{}")
 REQUESTS = frozenset(
     {"call", "register", "unregister", "subscribe", "unsubscribe", "publish", "drain"}
 )  # answered by id
+TYPES = REQUESTS | {"send", "result", "error", "progress", "cancel", "ping", "pong", "hello"}  # from clients

@@ -24,6 +24,7 @@ from relay.core.others import Others
 from relay.core.quota import Quota
 from relay.core.rates import Rate
 from relay.core.reading import NAME_RULE, decode, is_name
+from relay.core.refusals import Strays
 from relay.core.sources import Address, Key, share_of
 from relay.core.statistics import Totals
 from relay.core.suspects import Suspects
@@ -44,6 +45,7 @@ LONGEST_PAUSE = {  # s that a connection is left unread at once
     "": 5.0,  # before the hello
 }
 LONGEST_WAIT = 5.0  # s; whose own rate would take longer is closed
+LONGEST_ID = 32  # characters of a project's id in the address of a WebSocket, as far as it is remembered
 CLOSES = {"unauthorized": 4401, "forbidden": 4403, "rate_limited": 4429, "bad_frame": 4400, "relay_unavailable": 1012}
 
 
@@ -96,6 +98,7 @@ class Hub:
         self.waiting = Held(limits.process_waiting_bytes)
         self.subscriptions = Held(limits.process_subscription_bytes)
         self.unsent = Unsent(limits.process_unsent)
+        self.strays = Strays()
         self.tenants: dict[str, Tenant] = {}
         self.quotas: dict[int, Quota] = {}
         self.addresses: dict[str, Address] = {}
@@ -168,7 +171,22 @@ class Hub:
         if connection.state is CLOSED:
             return
         self.totals.hellos_refused[refused.code] += 1
+        self.refused_hello(connection, connection.project_id, refused)
         self.close(connection, Closing(CLOSES[refused.code], refused.message, refused.retry_after), now)
+
+    def refused_hello(self, connection: Connection, project_id: str, refused: Refused) -> None:
+        """Count for this project that a connection, or an HTTP request, was not let in; it may not exist."""
+        tenant = self.tenants.get(project_id)
+        ip = connection.address.ip
+        refusals = self.strays.of(project_id[:LONGEST_ID], ip) if tenant is None else tenant.refusals
+        if refusals is not None:
+            refusals.add("hello", refused.code, refused.about or "", ip, self.wall)
+
+    def refused(self, connection: Connection, request: str, name: str, code: str) -> None:
+        """Count a request of a peer that was let in, and refused; `request`: the type of the frame that it is."""
+        self.totals.refused[code] += 1
+        if connection.tenant is not None:
+            connection.tenant.refused(connection, request if request in frames.TYPES else "frame", code, name)
 
     def close(self, connection: Connection, closing: Closing, now: float) -> None:
         """End a connection from this side: out of everything, `bye`, close."""
@@ -291,22 +309,21 @@ class Hub:
         """Charge an HTTP request whose body is still to come; `cmd` is the function it names, if it names one.
 
         Raises Refused `rate_limited`, or what the function's name alone decides: `no_such_function`, `bad_frame`.
+        Whoever asked counts it (`refused`).
         """
         assert connection.tenant is not None
-        try:
-            self._charge(connection, now)
-            if cmd is not None:
-                connection.tenant.calls.function(cmd, now)
-        except Refused as refused:
-            self.totals.refused[refused.code] += 1
-            raise
+        self._charge(connection, now)
+        if cmd is not None:
+            connection.tenant.calls.function(cmd, now)
 
     def expect_bytes(self, connection: Connection, size: int, now: float) -> None:
-        """Charge the body of an HTTP request before it is parsed. Raises Refused `rate_limited` (GP-5E)."""
+        """Charge the body of an HTTP request before it is parsed. Raises Refused `rate_limited` (GP-5E).
+
+        Whoever asked counts it (`refused`).
+        """
         assert connection.key is not None
         wait = max(connection.address.bytes.delay(now), connection.key.bytes.delay(now))
         if wait:
-            self.totals.refused["rate_limited"] += 1
             raise Refused("rate_limited", "Too many bytes a second.", retry_after=int(wait * 1000) + 1)
         self.pay(connection, size + FRAME_COST, now)
 
@@ -357,13 +374,14 @@ class Hub:
     ) -> None:
         if connection.state is not OPEN:
             self.totals.hellos_refused[refused.code] += 1
+            self.refused_hello(connection, connection.project_id, refused)
             self.close(connection, Closing(4400, refused.message), now)
             return
-        self.totals.refused[refused.code] += 1
+        kind = frame.__struct_config__.tag if frame is not None else refused.about
+        self.refused(connection, str(kind), _name_in(frame), refused.code)
         over = refused.code == "rate_limited" if frame is not None else not connection.rate.take(now)
         if over and not self._may_go_on(connection, now):
             return
-        kind = frame.__struct_config__.tag if frame is not None else refused.about
         request_id = refused.id if frame is None else getattr(frame, "id", None)
         outcome = OUTCOMES[refused.code]
         in_flight = request_id in connection.calling  # an `error` would end that call for its caller (GP-52)
@@ -428,8 +446,7 @@ class Hub:
             raise Refused("bad_frame", f"Each of session, name and sdk {NAME_RULE}.")
         address = connection.address
         if not address.hellos.take(now):
-            self.totals.hellos_refused["rate_limited"] += 1
-            self.close(connection, Closing(4429, "Too many connections from this address.", after=1_000), now)
+            self.refuse(connection, Refused("rate_limited", "Too many connections from this address.", 1_000), now)
             return
         connection.state = KNOWN
         connection.hello = frame
@@ -534,6 +551,7 @@ class Hub:
             tenant.tidy(now)
             if tenant.is_idle:
                 del self.tenants[tenant.project_id]
+        self.strays.forget(self.wall)
         used = {tenant.quota.workspace_id for tenant in self.tenants.values()}
         self.quotas = {w: quota for w, quota in self.quotas.items() if w in used or quota.unrecorded}
         self.addresses = {ip: address for ip, address in self.addresses.items() if not address.idle(now)}
@@ -541,7 +559,12 @@ class Hub:
 
 def _about(frame: frames.AnyFrame | None, kind: object) -> str | UnsetType:
     """What a notice is about: the command, the channel, or the frame's type."""
+    return _name_in(frame) or (str(kind) if kind else UNSET)
+
+
+def _name_in(frame: frames.AnyFrame | None) -> str:
+    """The command or the channel that a frame names; empty if it names none."""
     for field in ("cmd", "channel"):
         if name := getattr(frame, field, None):
             return str(name)
-    return str(kind) if kind else UNSET
+    return ""

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from relay.core.hub import Hub
 
 
+CALLS = ("call", "send")  # requests whose refusal is an outcome among those of calls
+
+
 class Handler(NamedTuple):
     """What is done with one type of frame. `charged`: it counts against the rates (GP-53)."""
 
@@ -43,6 +46,7 @@ class Tenant:
         self.hold = hold  # s that a call waits for a server to come back (GP-16)
         self.limits, self.deadlines, self.suspects, self.choose = hub.limits, hub.deadlines, hub.suspects, hub.choose
         self.statistics = Statistics(int(hub.wall) // 60, hub.totals.events)
+        self.refusals = hub.strays.take(project_id)
         self.connections: dict[Connection, None] = {}
         self.by_id: dict[str, Connection] = {}
         self.remote: dict[str, Connection] = {}  # servers of other processes, by id (others.py)
@@ -136,6 +140,7 @@ class Tenant:
         self.address_rates.forget(now)
         self.functions.forget(now)
         self.calls.repeats.forget(now)
+        self.refusals.forget(self.hub.wall)
 
     @property
     def is_idle(self) -> bool:
@@ -151,6 +156,7 @@ class Tenant:
             or self.functions.by_name
             or self.requests
             or not self.statistics.is_empty
+            or self.refusals.rows
         )
 
     # --- what is counted ---------------------------------------------------------------------------------------------
@@ -164,7 +170,6 @@ class Tenant:
         """Take one call or send of this caller. Raises Refused `rate_limited` or `quota_exceeded`."""
         for rate in caller.shared:
             if not rate.take(now):
-                self.statistics.add("rate_limited")
                 raise rate.refusal(now)
         self.check_quota()
 
@@ -184,6 +189,12 @@ class Tenant:
         """Charge a frame of `size` bytes that was sent to so many peers."""
         self.deliveries.pay(now, receivers)
         self.delivery_bytes.pay(now, receivers * size)
+
+    def refused(self, connection: Connection, request: str, code: str, name: str) -> None:
+        """Count a refused request of this type, for the project's people to see; without a name, it had no function."""
+        self.refusals.add(request, code, name, connection.address.ip, self.hub.wall)
+        if name and request in CALLS:
+            self.statistics.add(code)
 
     def count(self) -> None:
         """Count one request (GP-40)."""

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs
 import msgspec
 from channels.consumer import AsyncConsumer
 
+from projects.credentials import parse_key
 from relay.core import frames
 from relay.core.connection import Connection, State
 from relay.core.errors import CLOSE_CODES, Closing, Refused
@@ -26,6 +27,7 @@ REQUEST_ID = "1"  # each HTTP request is a caller of its own, with one request
 LONGEST_NAME = 128  # characters (GP-50)
 LONGEST_KEY = 256  # characters of an idempotency key
 MOST_CHANNELS = 100  # in one request
+TYPES = {"call": "call", "send": "send", "publish": "publish", "channels": "subscribe"}  # of the frame it stands for
 METHODS = {"call": "POST", "send": "POST", "publish": "POST", "channels": "GET"}
 
 
@@ -64,17 +66,16 @@ class BusConsumer(AsyncConsumer):
             waited = round((time.monotonic() - began) * 1_000)
             if verb == "channels":
                 hub.admit_stream(caller.connection, admission, time.monotonic())
-                hub.expect(caller.connection, None, time.monotonic())
-                await caller.listen(subscription(exchange))
-                return
-            if not 1 <= len(name) <= LONGEST_NAME:
-                raise Refused("bad_frame", f"Names have 1 to {LONGEST_NAME} characters.")
-            hub.admit_request(caller.connection, admission)
-            hub.expect(caller.connection, None if verb == "publish" else name, time.monotonic())
-            body = await exchange.body(hub.limits.frame)
-            hub.expect_bytes(caller.connection, len(body), time.monotonic())
-            frame = request_frame(verb, name, exchange, body, waited)
-            if verb == "call" and "text/event-stream" in (exchange.header(b"accept") or ""):
+            else:
+                hub.admit_request(caller.connection, admission)
+            try:
+                frame = await caller.frame(verb, name, waited)
+            except Refused as refused:
+                hub.refused(caller.connection, TYPES[verb], name, refused.code)
+                raise
+            if verb == "channels":
+                await caller.listen(frame)
+            elif verb == "call" and "text/event-stream" in (exchange.header(b"accept") or ""):
                 await caller.listen(frame, until=is_last)
             elif verb == "send":
                 await caller.tell(frame)
@@ -126,17 +127,34 @@ class Caller:
         connection, exchange = self.connection, self.exchange
         if connection.state is State.CLOSED:
             raise Refused("rate_limited", "Too many requests from this address.", retry_after=1_000)
+        claim = claim_of(exchange, connection.origin)
         try:
-            admission = await self.relay.directory.identify(
-                claim_of(exchange, connection.origin), connection.address.ip, within
-            )
+            admission = await self.relay.directory.identify(claim, connection.address.ip, within)
         except Refused as refused:
             if refused.code == "forbidden":
                 exchange.allow_origin = b""
+            if (key := parse_key(claim.key)) is not None:
+                self.relay.hub.refused_hello(connection, key.project_id, refused)
             raise
         if connection.origin is not None:
             exchange.allow_origin = connection.origin.encode("latin-1")
         return admission
+
+    async def frame(self, verb: str, name: str, waited: int) -> frames.AnyFrame:
+        """Read what is asked for, within the caller's limits. Raises Refused or Disconnected.
+
+        `waited`: ms of the call's time that the look-up of the key took.
+        """
+        hub, exchange = self.relay.hub, self.exchange
+        if verb == "channels":
+            hub.expect(self.connection, None, time.monotonic())
+            return subscription(exchange)
+        if not 1 <= len(name) <= LONGEST_NAME:
+            raise Refused("bad_frame", f"Names have 1 to {LONGEST_NAME} characters.")
+        hub.expect(self.connection, None if verb == "publish" else name, time.monotonic())
+        body = await exchange.body(hub.limits.frame)
+        hub.expect_bytes(self.connection, len(body), time.monotonic())
+        return request_frame(verb, name, exchange, body, waited)
 
     async def ask(self, frame: frames.AnyFrame) -> bytes:
         """The frame that answers. Raises Refused, or Disconnected when the client goes away before it."""

@@ -101,10 +101,13 @@ class ReferenceProject:
 
     def call(self, actor: Actor, call_id: str, cmd: str, data: object, timeout: int, now: float) -> None:
         if call_id in actor.calling:
+            self.ended["bad_frame"] += 1
             actor.expects("notice", code="bad_frame", id=call_id)
         elif len(actor.calling) >= MOST_IN_FLIGHT:
+            self.ended["rate_limited"] += 1
             actor.expects("error", id=call_id, code="rate_limited")
         elif (seat := self._choose(cmd)) is None:
+            self.ended["no_such_function"] += 1
             actor.expects("error", id=call_id, code="no_such_function")
         else:
             self._hand_over(ReferenceCall("", actor, call_id, seat, now + timeout / 1000), cmd, data, timeout)
@@ -129,6 +132,7 @@ class ReferenceProject:
     def send(self, actor: Actor, cmd: str, data: object) -> None:
         seat = self._choose(cmd)
         if seat is None:
+            self.ended["no_such_function"] += 1
             actor.expects("notice", code="no_such_function", about=cmd)
         else:
             self.counted += 1
