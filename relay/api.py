@@ -1,5 +1,6 @@
 """REST of the relay: a project's live servers."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from django.urls import path
@@ -12,7 +13,9 @@ from rest_framework.views import APIView
 from accounts.rest import signed_in
 from projects.models import Project
 from projects.permissions import get_project
-from relay.core.statistics import MEANINGS
+from relay.core.errors import OUTCOMES
+from relay.core.refusals import MOST_NAMES
+from relay.core.statistics import BESIDES, MEANINGS
 from relay.runtime import MOST_SHOWN, shown
 from relay.templatetags.relay_tags import relay
 
@@ -60,18 +63,42 @@ class FunctionList(generics.GenericAPIView[Project]):
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
 
+class RefusedSerializer(serializers.Serializer[Any]):
+    request = serializers.CharField(
+        help_text="The type of the frame: call, send, publish, subscribe, register …; hello: a connection, or an HTTP "
+        "request, that was not let in; frame: of no known type."
+    )
+    code = serializers.ChoiceField(list(OUTCOMES), help_text="The outcome.")
+    name = serializers.CharField(
+        help_text="The function or channel that was asked for. Of a hello: key, password, private key in a browser, or "
+        "the origin that is not allowed. Empty: it has none, or there was no room for more names."
+    )
+    number = serializers.IntegerField(min_value=1)
+    last = serializers.DateTimeField(help_text="When it was refused the last time.")
+
+
 class CallsSerializer(serializers.Serializer[Any]):
     last_hour = serializers.DictField(
-        child=serializers.IntegerField(), help_text=f"Numbers by name: {', '.join(MEANINGS)}; without those that are 0."
+        child=serializers.IntegerField(),
+        help_text=f"How many ended so, refused calls and sends too: {', '.join(MEANINGS)}; without those that are 0.",
+    )
+    besides = serializers.DictField(
+        child=serializers.IntegerField(), help_text=f"What else happened, and is no outcome: {', '.join(BESIDES)}."
+    )
+    refused = RefusedSerializer(
+        many=True,
+        help_text=f"What was refused before it began, by the names that were asked for: up to {MOST_NAMES} of them.",
     )
 
 
 class Calls(APIView):
     @extend_schema(operation_id="projects_calls_retrieve", responses=CallsSerializer)
     def get(self, request: Request, project_id: str) -> Response:
-        """What became of a project's calls in the last hour: outcomes, late and forged answers, holds, re-routes."""
+        """What became of a project's calls in the last hour: outcomes, what else happened, and what was refused."""
         project, _ = get_project(signed_in(request), project_id)
-        return Response(CallsSerializer({"last_hour": relay().calls_last_hour(project.pk)}).data)
+        outcomes, besides, refused = relay().calls_last_hour(project.pk)
+        rows = [{**one._asdict(), "last": datetime.fromtimestamp(one.last, UTC)} for one in refused]
+        return Response(CallsSerializer({"last_hour": outcomes, "besides": besides, "refused": rows}).data)
 
 
 urlpatterns = [

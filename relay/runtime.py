@@ -11,7 +11,7 @@ from contextvars import Context
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from relay.backplane.layer import Backplane
 from relay.backplane.seal import Seal
@@ -22,7 +22,8 @@ from relay.core.errors import Closing, Refused
 from relay.core.farewell import Farewell
 from relay.core.hub import Hub
 from relay.core.limits import Limits
-from relay.core.statistics import Durations
+from relay.core.refusals import Refusals
+from relay.core.statistics import BESIDES, MEANINGS, REASONS, Durations
 from relay.database import DatabaseThreads
 from relay.directory import Claim, Directory
 from relay.metering import Metering
@@ -58,6 +59,30 @@ class RegisteredFunction:
     idempotent: bool
     servers: int
     before: str
+
+
+class RefusedRequest(NamedTuple):
+    """What was refused so often in the last hour, for pages and REST (relay/core/refusals.py). `last`: epoch s."""
+
+    request: str
+    code: str
+    name: str
+    number: int
+    last: float
+
+    @property
+    def meaning(self) -> str:
+        """Why, in a sentence."""
+        by_name, by_code = REASONS.get((self.request, self.name)), REASONS.get((self.request, self.code))
+        return by_name or by_code or MEANINGS[self.code]
+
+
+class CallsLastHour(NamedTuple):
+    """What became of a project's calls: outcomes and what is none, by name, and what was refused; the most first."""
+
+    outcomes: dict[str, int]
+    besides: dict[str, int]
+    refused: list[RefusedRequest]
 
 
 class Relay:
@@ -230,10 +255,19 @@ class Relay:
             if f.seats
         ]
 
-    def calls_last_hour(self, project_id: str) -> dict[str, int]:
-        """What became of the project's calls in the last hour, by name (relay/core/statistics.py), the most first."""
+    def calls_last_hour(self, project_id: str) -> CallsLastHour:
+        """What became of the project's calls in the last hour. Called from other threads."""
         tenant = self.hub.tenants.get(project_id)
-        return {} if tenant is None else dict(tenant.statistics.last_hour().most_common())
+        counts = {} if tenant is None else tenant.statistics.last_hour()
+        _, stray = self.hub.strays.by_project.get(project_id, ("", Refusals()))
+        rows = list((stray if tenant is None else tenant.refusals).rows.items())
+        refused = [RefusedRequest(*asked, row.number(self.hub.wall), row.last) for asked, row in rows]
+        ordered = sorted(counts.items(), key=lambda count: (-count[1], count[0]))
+        return CallsLastHour(
+            {name: number for name, number in ordered if name not in BESIDES},
+            {name: number for name, number in ordered if name in BESIDES},
+            sorted((one for one in refused if one.number), key=lambda one: (-one.number, *one[:3])),
+        )
 
 
 def shown(back_end: Connection) -> Server:

@@ -16,11 +16,19 @@ MEANINGS = {
     **{name: outcome.sentence for name, outcome in OUTCOMES.items()},
     "rate_limited": "Refused above a limit, most often that of one session or one address in the project's settings.",
     "caller_lost": "The caller went away before the outcome.",
+}
+BESIDES = {  # what happens to calls and is no outcome
     "late": "Answers that came after their call had ended, and were dropped.",
     "forged": "Answers to calls that a back end was not asked, and were dropped.",
     "held": "Calls that waited for a back end to come back.",
     "rerouted": "Idempotent calls that went on at another server.",
     "suspected": "Servers that owed an answer and were silent.",
+}
+REASONS = {  # why one is refused, where the outcome's own sentence says less
+    ("hello", "key"): "The key is not known: wrong, revoked, or of another project.",
+    ("hello", "password"): "The project's password is missing or wrong.",
+    ("hello", "private key in a browser"): "A page showed a private key. If it was published, revoke it.",
+    ("hello", "forbidden"): "A page of this origin showed the public key; the settings do not allow it.",
 }
 
 

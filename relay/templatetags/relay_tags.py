@@ -1,15 +1,17 @@
 """What pages of the lower apps show of the relay."""
 
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from datetime import UTC, datetime
+from typing import Any, Generic, TypeVar
 
 from django import template
 from django.apps import apps
 
-from relay.core.statistics import MEANINGS
+from relay.core.statistics import BESIDES, MEANINGS
 from relay.runtime import MOST_SHOWN, RegisteredFunction, Relay, Server, shown
 
 T = TypeVar("T")
+REFUSED_SHOWN = 20  # the most; REST has all
 SERVERS_SHOWN = 50  # the oldest; REST has them all, page by page
 
 register = template.Library()
@@ -47,9 +49,17 @@ def registered_functions(project_id: str) -> dict[str, Shown[RegisteredFunction]
 
 
 @register.inclusion_tag("relay/calls.html")
-def calls_last_hour(project_id: str) -> dict[str, list[tuple[str, int, str]]]:
-    """What became of the project's calls in the last hour: name, number, meaning."""
-    return {"events": [(name, number, MEANINGS[name]) for name, number in relay().calls_last_hour(project_id).items()]}
+def calls_last_hour(project_id: str) -> dict[str, Any]:
+    """What became of the project's calls in the last hour: name, number, meaning; and what was refused."""
+    outcomes, besides, refused = relay().calls_last_hour(project_id)
+    return {
+        "project_id": project_id,
+        "outcomes": [(name, number, MEANINGS[name]) for name, number in outcomes.items()],
+        "besides": [(name, number, BESIDES[name]) for name, number in besides.items()],
+        "refused": Shown(
+            [(one, datetime.fromtimestamp(one.last, UTC)) for one in refused[:REFUSED_SHOWN]], len(refused)
+        ),
+    }
 
 
 def relay() -> Relay:

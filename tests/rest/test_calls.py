@@ -1,11 +1,14 @@
 """What became of a project's calls in the last hour, over REST."""
 
+from datetime import datetime
+
 import pytest
 from django.test import Client
 
 from accounts.models import User
 from projects.models import Project
 from relay.core.statistics import Statistics
+from relay.core.tenant import Tenant
 from tests.rest.conftest import ClientOf
 
 
@@ -20,11 +23,40 @@ def test_members_see_every_outcome(
     for name in ("result", "result", "callee_lost", "late", "rerouted"):
         counted.add(name)
     answer = client_of(request.getfixturevalue(who)).get(path(project))
-    assert answer.json() == {"last_hour": {"result": 2, "callee_lost": 1, "late": 1, "rerouted": 1}}
+    assert answer.json() == {
+        "last_hour": {"result": 2, "callee_lost": 1},
+        "besides": {"late": 1, "rerouted": 1},
+        "refused": [],
+    }
+    assert list(answer.json()["last_hour"]) == ["result", "callee_lost"]
+
+
+def test_ties_are_told_in_one_order(client_of: ClientOf, alice: User, project: Project, counted: Statistics) -> None:
+    for name in ("result", "callee_lost", "app_error", "late", "held"):
+        counted.add(name)
+    answer = client_of(alice).get(path(project)).json()
+    assert list(answer["last_hour"]) == ["app_error", "callee_lost", "result"]
+    assert list(answer["besides"]) == ["held", "late"]
+
+
+def test_what_was_refused_is_told_with_its_names(
+    client_of: ClientOf, alice: User, project: Project, tenant: Tenant
+) -> None:
+    wall = tenant.hub.wall
+    for name in ("shop:buy", "shop:add", "shop:buy"):
+        tenant.refusals.add("call", "no_such_function", name, "192.0.2.1", wall)
+    tenant.refusals.add("hello", "forbidden", "origin https://evil.example", "192.0.2.1", wall)
+    refused = client_of(alice).get(path(project)).json()["refused"]
+    assert [(row["request"], row["code"], row["name"], row["number"]) for row in refused] == [
+        ("call", "no_such_function", "shop:buy", 2),
+        ("call", "no_such_function", "shop:add", 1),
+        ("hello", "forbidden", "origin https://evil.example", 1),
+    ]
+    assert datetime.fromisoformat(refused[0]["last"]).timestamp() == pytest.approx(wall, abs=1)
 
 
 def test_a_project_without_calls_has_none(client_of: ClientOf, alice: User, project: Project) -> None:
-    assert client_of(alice).get(path(project)).json() == {"last_hour": {}}
+    assert client_of(alice).get(path(project)).json() == {"last_hour": {}, "besides": {}, "refused": []}
 
 
 def test_what_is_older_than_an_hour_is_gone(
@@ -32,8 +64,8 @@ def test_what_is_older_than_an_hour_is_gone(
 ) -> None:
     counted.add("result")
     counted.turn(counted.minute + 60)
-    counted.add("late")
-    assert client_of(alice).get(path(project)).json() == {"last_hour": {"late": 1}}
+    counted.add("app_error")
+    assert client_of(alice).get(path(project)).json()["last_hour"] == {"app_error": 1}
 
 
 def test_a_stranger_sees_nothing_of_it(

@@ -91,8 +91,13 @@ class ShopAt(Generic[AnyDoor]):
 
     async def calls(self) -> dict[str, int]:
         """What became of calls in the last hour, as REST shows it."""
-        calls: dict[str, int] = (await self._rest("calls"))["last_hour"]
-        return calls
+        calls = await self._rest("calls")
+        return {**calls["last_hour"], **calls["besides"]}
+
+    async def refused(self) -> dict[tuple[str, str, str], int]:
+        """What was refused in the last hour, as REST shows it: how often, by request, code and name."""
+        rows = (await self._rest("calls"))["refused"]
+        return {(row["request"], row["code"], row["name"]): row["number"] for row in rows}
 
     async def _rest(self, path: str) -> Any:
         async with http() as client:
