@@ -1,5 +1,5 @@
 """When all processes are told what changed of our servers: new ones at once, repeated changes gathered, projects in
-turn.
+turn; and when a `register` is answered: as soon as they all know of it.
 
 What is told is read when its turn comes, so nothing waits here but names, however often they change.
 """
@@ -11,7 +11,9 @@ from collections.abc import Iterable
 
 from relay.backplane.streams import OVERHEAD
 from relay.core.connection import Connection
+from relay.core.deadlines import Due
 from relay.core.rates import Rate
+from relay.core.tenant import answer
 
 GATHERED = 0.25  # s in which a server's changes are gathered …
 AT_ONCE = 2.0  # s: … but for the first 8, as a back end makes them that registers its functions one by one
@@ -19,14 +21,23 @@ PART = 16_384  # bytes told at a time; calls and messages go in between
 PROJECT_RATE = 262_144  # bytes a second that the servers of one project make us tell …
 PROJECT_BURST = 4.0  # s: … and 1 MiB at once, as a restart of all its back ends does
 MOST_NAMES = 4_000  # that wait for one server; beyond them all that it has is told anew
+KNOWN_WITHIN = 3.0  # s: more than a silent process has until it is given up; then a `register` is answered all the same
+MOST_UNANSWERED = 1_000  # `register`s of one server that wait so; more are answered at once
 
 
-class Change:
-    """What is to be told of one server."""
+class Change(Due):
+    """What is to be told of one server, and the ids of its `register`s that wait until it is known."""
 
-    __slots__ = ("flags", "is_known", "is_new", "is_stale", "names", "rate", "waits")
+    __slots__ = (
+        "asked", "flags", "is_known", "is_new", "is_stale", "names", "rate", "server", "told", "unanswered", "waits",
+    )  # fmt: skip
 
-    def __init__(self) -> None:
+    def __init__(self, server: Connection) -> None:
+        super().__init__()
+        self.server = server
+        self.asked: list[str] = []  # not all of these was told …
+        self.told: deque[tuple[int, list[str]]] = deque()  # … and of these all, at these versions
+        self.unanswered = 0
         self.names: dict[str, None] = {}  # functions that were registered or taken back
         self.flags = (True, False)  # as last told: whether it takes calls, and drains
         self.is_new = True  # not told to all
@@ -34,6 +45,53 @@ class Change:
         self.is_known = False  # told to somebody
         self.waits = False  # it is gathered, or in its project's queue
         self.rate = Rate(1 / GATHERED, AT_ONCE)
+
+    def ask(self, request_id: str, now: float) -> bool:
+        """Answer this `register` when all know of it. False: there is nothing to wait for, or too many wait."""
+        if not self.waits or self.unanswered >= MOST_UNANSWERED:
+            return False
+        self.asked.append(request_id)
+        if not self.unanswered:
+            self.server.hub.deadlines.set(self, now + KNOWN_WITHIN)
+        self.unanswered += 1
+        return True
+
+    def was_told(self, version: int) -> bool:
+        """Note that all that waits was told, the last of it at this version. Returns whether a `register` waits."""
+        if not self.asked:
+            return False
+        self.told.append((version, self.asked))
+        self.asked = []
+        return True
+
+    def known(self, version: int, now: float) -> None:
+        """Answer what all others know, up to this version."""
+        while self.told and self.told[0][0] <= version:
+            self._answer(self.told.popleft()[1])
+        if self.unanswered:
+            self.server.hub.deadlines.set(self, now + KNOWN_WITHIN)
+
+    def expire(self, now: float) -> None:
+        """Answer all: nobody is waited for any longer."""
+        told, self.told = self.told, deque()
+        for _, ids in told:
+            self._answer(ids)
+        self._answer(self.asked)
+        self.asked = []
+
+    def gone(self) -> None:
+        """Its server went: nobody hears an answer."""
+        self.server.hub.deadlines.drop(self)
+        self.told.clear()
+        self.asked.clear()
+        self.unanswered = 0
+
+    def _answer(self, ids: list[str]) -> None:
+        for request_id in ids:
+            answer(self.server, request_id)
+        self.unanswered -= len(ids)
+        if not self.unanswered:
+            self.server.hub.deadlines.drop(self)
 
 
 class Queue:
@@ -57,7 +115,7 @@ class Announcements:
 
     def changed(self, server: Connection, names: Iterable[str], now: float) -> bool:
         """Note that a server came or changed, and these of its functions. Returns whether it is told at once."""
-        change = self.changes.setdefault(server, Change())
+        change = self._change(server)
         change.names.update(dict.fromkeys(names))
         if len(change.names) > MOST_NAMES:
             change.names = dict.fromkeys(server.seats)
@@ -75,6 +133,8 @@ class Announcements:
     def gone(self, server: Connection) -> bool:
         """Forget a server that went. Returns whether somebody knows it."""
         change = self.changes.pop(server, None)
+        if change is not None:
+            change.gone()
         assert server.tenant is not None
         for queues in (self.ready, self.resting):
             if queue := queues.get(server.tenant.project_id):
@@ -83,7 +143,13 @@ class Announcements:
 
     def told_to_one(self, server: Connection) -> None:
         """Note that a process that asked knows it."""
-        self.changes.setdefault(server, Change()).is_known = True
+        self._change(server).is_known = True
+
+    def _change(self, server: Connection) -> Change:
+        change = self.changes.get(server)
+        if change is None:
+            change = self.changes[server] = Change(server)
+        return change
 
     def take(self, most: int, now: float) -> tuple[Connection, Change, list[str]] | None:
         """The next server to tell of, and at most so many of its functions; `told` follows."""

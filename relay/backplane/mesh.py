@@ -30,6 +30,7 @@ from relay.backplane.messages import (
     Found,
     FromPeer,
     Gone,
+    Known,
     Leaving,
     Lost,
     Mark,
@@ -99,6 +100,9 @@ class Mesh(Others):
         if self.roster.announcements.changed(server, functions, self.ticked):
             self.wake()
 
+    def registered(self, server: Connection, request_id: str) -> bool:
+        return self.roster.registered(server, request_id, self.ticked)
+
     def gone(self, server: Connection) -> None:
         self.roster.gone(server)
 
@@ -106,6 +110,10 @@ class Mesh(Others):
         process = self.processes.get(target.process)
         if process is not None and target.tenant is not None:
             RemoteServer(self, process, target.tenant.project_id, target.id).send_counted(frame)
+
+    @property
+    def are_known(self) -> bool:
+        return self.connected and all(process.complete for process in self.processes.values())
 
     def publish(self, tenant: Tenant, publisher: Connection, frame: frames.Publish, now: float) -> bool:
         check_name(frame.channel)
@@ -215,6 +223,7 @@ class Mesh(Others):
     def _handle_all(self, process: Process, batch: Batch, now: float) -> None:
         """One that fails does not hold up those behind it."""
         failed: Exception | None = None
+        knew = process.version if process.complete else -1
         is_answer = bool(batch.destination)
         for entry in batch.entries:
             try:
@@ -223,6 +232,8 @@ class Mesh(Others):
                 self.unread += 1
             except Exception as error:
                 failed = error
+        if process.complete and process.version != knew:
+            self.put(process.outgoing, Known(process.version))
         if failed is not None:
             raise failed
 
@@ -334,6 +345,9 @@ class Mesh(Others):
             self.roster.asked_one(process, entry)
         elif isinstance(entry, Mark):
             pass  # its sender waits for it
+        elif isinstance(entry, Known):
+            process.knows = max(process.knows, entry.version)
+            self.roster.knows(now)
         elif isinstance(entry, Lost):
             lost = process.outgoing.lost(entry.stream, entry.first, entry.last)
             self._undelivered(process.outgoing, lost, now)
@@ -402,7 +416,7 @@ class Mesh(Others):
         for entry in entries:
             if isinstance(entry, ForPeer):
                 self._unsent(outgoing, entry, now)
-            elif isinstance(entry, Lost | Receivers | Found | AskOne) or (
+            elif isinstance(entry, Lost | Receivers | Found | AskOne | Known) or (
                 isinstance(entry, FromPeer) and not entry.frame.startswith(b'{"type":"progress"')
             ):
                 self.put(outgoing, entry)
@@ -507,6 +521,7 @@ class Mesh(Others):
         self.given_up[process.id] = process.to_all, process.to_us
         self._forget(process, [], now)
         self.questions.given_up(process.id, now)
+        self.roster.knows(now)
 
     def _forget(self, process: Process, unread: list[AnyEntry], now: float) -> None:
         """Its servers leave, all before any call goes on; and its callers. Of what it has not read, no call ran."""
@@ -545,6 +560,7 @@ class Mesh(Others):
         self.dropped += len(self.everyone.drop())
         self.questions.cut_off(now)
         self._caught_up(self.everyone.number + 1)
+        self.roster.cut_off(now)
 
     def _reconnected(self, now: float) -> None:
         self.connected = True

@@ -154,6 +154,12 @@ class AskOne(Entry, tag="ask one"):
     id: str
 
 
+class Known(Entry, tag="known"):
+    """All that the receiver told of its servers up to this version is known to the sender."""
+
+    version: int
+
+
 class Lost(Entry, tag="lost"):
     """Batches of the receiver's stream to the sender that never came, the first and the last."""
 
@@ -195,6 +201,7 @@ AnyEntry = (
     | Away
     | Ask
     | AskOne
+    | Known
     | Lost
     | Beat
     | Mark

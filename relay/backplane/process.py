@@ -38,6 +38,7 @@ class Process:
         self.missed = False  # batches of it to us, since its last beat
         self.version = 0  # of what it has told of its servers
         self.complete = False  # it has told all
+        self.knows = 0  # the version up to which it knows of our servers
         self.asked = 0  # how often it was asked for all
         self.is_torn = False  # something was lost since it was asked: its answer does not count
         self.is_answering = False  # part of its answer came since its last beat

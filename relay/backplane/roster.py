@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from relay.backplane.announcements import PART, Announcements
+from relay.backplane.announcements import PART, Announcements, Change
 from relay.backplane.messages import AskOne, Away, Changed, Gone, Quota, Server, Servers
 from relay.backplane.process import Process, RemoteCallers, RemoteServer
 from relay.core import frames
@@ -28,6 +28,7 @@ class Roster:
         self.mesh, self.hub = mesh, mesh.hub
         self.announcements = Announcements()
         self.version = 0  # of what was told
+        self.unknown: deque[tuple[int, Change]] = deque()  # told at these versions, and waited for until all know it
 
     # --- ours --------------------------------------------------------------------------------------------------------
 
@@ -54,6 +55,27 @@ class Roster:
             self.version += 1
             self.mesh.everyone.put(self._told(server, names) if is_new else self._changed(server, names))
             self.announcements.told(what)
+            if not what.names and what.was_told(self.version):
+                self.unknown.append((self.version, what))
+
+    def registered(self, server: Connection, request_id: str, now: float) -> bool:
+        """Answer this `register` when all others know of it; see Others.registered."""
+        if not self.mesh.connected or not self.mesh.processes:
+            return False
+        return self.announcements.changes[server].ask(request_id, now)
+
+    def knows(self, now: float) -> None:
+        """Another process knows more, or is waited for no longer: answer what all know."""
+        version = min((process.knows for process in self.mesh.processes.values()), default=self.version)
+        while self.unknown and self.unknown[0][0] <= version:
+            self.unknown.popleft()[1].known(version, now)
+
+    def cut_off(self, now: float) -> None:
+        """Nobody can be told: wait for nobody."""
+        self.unknown.clear()
+        for change in self.announcements.changes.values():
+            if change.unanswered:
+                change.expire(now)
 
     def asked(self, process: Process, asked: int) -> None:
         """It asks for all our servers; they are told part by part, and then the functions that have none any more."""

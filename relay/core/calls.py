@@ -303,6 +303,8 @@ class Calls:
         if function is not None and function.is_known(now):
             return function
         if not self.tenant.is_settling(now):
+            if not self.tenant.hub.others.are_known:
+                raise Refused("relay_unavailable")  # another process may have it
             raise Refused("no_such_function", NO_SUCH_FUNCTION.format(cmd))
         return function or self.functions.expect(cmd)
 

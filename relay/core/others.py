@@ -21,11 +21,20 @@ class Others:
     def changed(self, server: Connection, functions: Iterable[str] = ()) -> None:
         """A back end of this process came, takes calls or takes none, or registers these functions or no longer."""
 
+    def registered(self, server: Connection, request_id: str) -> bool:
+        """Answer this `register` as soon as they all know of it, within seconds. False: they need not be waited for."""
+        return False
+
     def gone(self, server: Connection) -> None:
         """A back end of this process went."""
 
     def send_counted(self, target: Connection, frame: bytes) -> None:
         """Send a frame to a peer of another process, and count one request when that process has read it."""
+
+    @property
+    def are_known(self) -> bool:
+        """Whether all functions of the others are known here, so that another name is nobody's."""
+        return True
 
     def publish(self, tenant: Tenant, publisher: Connection, frame: frames.Publish, now: float) -> bool:
         """Publish to the subscribers of all processes, this one's included. False: there are no others.

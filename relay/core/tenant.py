@@ -220,11 +220,12 @@ class Tenant:
     # --- requests that are no calls ----------------------------------------------------------------------------------
 
     def register(self, connection: Connection, frame: frames.Register, now: float) -> None:
-        """A back end offers functions."""
+        """A back end offers functions; once it is answered, a call finds them at any process (GP-58)."""
         _only_back_ends(connection, "Only back ends register functions; connect with the private key.")
         functions = self.functions.register(connection, frame.functions)
         self.hub.others.changed(connection, [function.name for function in functions])
-        answer(connection, frame.id)
+        if not self.hub.others.registered(connection, frame.id):
+            answer(connection, frame.id)
         for function in functions:
             self.calls.settle(function, now)
 

@@ -160,6 +160,16 @@ async def test_what_a_server_takes_back_is_known_everywhere(here: ClusterShop, t
     assert (await page.call("two", timeout=200))["code"] == "no_server_online"
 
 
+async def test_a_function_is_found_through_the_other_relay_as_soon_as_register_is_answered(
+    here: ClusterShop, there: ClusterShop
+) -> None:
+    page = await here.frontend()
+    for number in range(30):
+        server = await there.backend(f"fresh:function-{number}")
+        server.serve(answering(number))
+        assert (await page.call(f"fresh:function-{number}")).get("data") == number
+
+
 async def test_a_server_that_drains_elsewhere_gets_no_more_calls(here: ClusterShop, there: ClusterShop) -> None:
     leaving = await there.backend("add")
     await here.sees(1)

@@ -12,7 +12,7 @@ from collections import deque
 from relay.backplane.mesh import Mesh
 from relay.core.connection import Connection
 from relay.core.limits import Limits
-from tests.relay.core.cast import TICK, CoreRelay, Peer, Project, is_open
+from tests.relay.core.cast import REGISTERED, TICK, CoreRelay, Peer, Project, is_open
 
 ADD = "calculator:add"
 
@@ -20,11 +20,21 @@ ADD = "calculator:add"
 ANY_BYTES = Limits(rate_bytes=10**9, ip_rate_bytes=10**9)  # a peer may send as much at once as a test wants
 
 
+class OneOfMany(CoreRelay):
+    """A relay that answers a `register` when the others know of it; `assert_quiet` sees that it has."""
+
+    def registered(self, server: Peer) -> None:
+        if REGISTERED in server.inbox:
+            server.inbox.remove(REGISTERED)
+        else:
+            server.registering += 1
+
+
 class Node:
     """One process."""
 
     def __init__(self, network: Network, name: str) -> None:
-        self.relay = CoreRelay(ANY_BYTES, name=name)
+        self.relay = OneOfMany(ANY_BYTES, name=name)
         self.relay.now = network.now
         self.relay.hub.tick(self.relay.now, self.relay.wall)
         self.mesh = Mesh(self.relay.hub, name, network.now, lambda: None)
@@ -58,6 +68,8 @@ class Node:
         assert not self.mesh.questions.searches
         assert not any(peer.serving for process in self.mesh.processes.values() for peer in process.unlisted.values())
         assert not any(process.outgoing.entries for process in self.mesh.processes.values())
+        assert not any(peer.registering for peer in self.relay.peers if is_open(peer))
+        assert not any(change.unanswered for change in self.mesh.roster.announcements.changes.values())
 
 
 class Network:

@@ -68,6 +68,7 @@ class Actor:
     node: Node
     requests: dict[str, Request] = field(default_factory=dict)
     heard: list[str] = field(default_factory=list)
+    registering: int = 0  # `register`s that are not answered yet
 
     @property
     def is_here(self) -> bool:
@@ -132,7 +133,8 @@ class Mesh(RuleBasedStateMachine):
     def register(self, who: int, name: str, concurrency: int | None) -> None:
         for actor in self.some(who, backend=True):
             function = {"name": name, "idempotent": NAMES[name], "concurrency": concurrency}
-            actor.peer.sends("register", id="r", functions=[function])
+            actor.peer.sends("register", id="reg", functions=[function])
+            actor.registering += 1
             self.settle()
 
     @rule(who=anybody, name=names)
@@ -302,6 +304,8 @@ class Mesh(RuleBasedStateMachine):
         elif kind == "message":
             assert frame["data"] not in actor.heard, "heard twice"
             actor.heard.append(frame["data"])
+        elif frame.get("id") == "reg":
+            actor.registering -= 1
         elif kind in ("result", "error", "progress") and (request := actor.requests.get(frame["id"])):
             assert not request.ended, "a second outcome"
             request.ended = kind != "progress"
@@ -354,6 +358,7 @@ class Mesh(RuleBasedStateMachine):
         for actor in self.actors:
             if actor.is_here:
                 assert all(request.ended for request in actor.requests.values())
+                assert not actor.registering
                 assert all(handed.is_over for handed in self.at(actor)), "it still runs for nobody"
         self.assert_one_order()
 

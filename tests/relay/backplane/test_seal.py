@@ -18,9 +18,9 @@ from relay.backplane.messages import Batch, Beat, ForPeer, Leaving, pack
 from relay.backplane.seal import OLDEST, Seal
 from relay.core.deadlines import STEP
 from tests.cluster.harness.redis import Redis
-from tests.relay.backplane.network import ADD, Network, handed
+from tests.relay.backplane.network import ADD, Network, OneOfMany, handed
 from tests.relay.contract.conftest import until
-from tests.relay.core.cast import CoreRelay, Peer
+from tests.relay.core.cast import Peer
 
 SECRET, NOW = "a secret of the tests", 1_000.0
 
@@ -81,7 +81,7 @@ class Process:
     """A relay's core and its way through Redis, with a clock of its own."""
 
     def __init__(self, redis: Redis, name: str) -> None:
-        self.core = CoreRelay(name=name)
+        self.core = OneOfMany(name=name)
         layer = RedisPubSubChannelLayer(
             hosts=[{"address": redis.url, "socket_timeout": None, "protocol": 2}], prefix="gluer"
         )

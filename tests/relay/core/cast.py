@@ -25,6 +25,7 @@ START = 1_000.0  # s, of the hand-driven clock
 MIDNIGHT = 1_764_547_200.0  # epoch s: 2025-12-01T00:00:00Z, when the quota's month ends
 NOW_TEXT = "2025-11-21T12:00:00Z"
 TICK = 0.05  # s between two ticks, as the relay's own
+REGISTERED = {"type": "result", "id": "reg", "data": {}}
 
 
 class Peer:
@@ -43,6 +44,7 @@ class Peer:
         self.raw: list[bytes] = []  # all that came, as it came
         self.closed: int | None = None  # the close code
         self.left = False
+        self.registering = 0  # `register`s whose answer is still to come (CoreRelay.registered)
         self.connection = Connection(
             relay.hub,
             self._receive,
@@ -69,7 +71,11 @@ class Peer:
         if not self.left:
             assert not (self.inbox and self.inbox[-1]["type"] == "bye"), f"sent after bye: {raw!r}"
             self.raw.append(raw)
-            self.inbox.append(json.loads(raw))
+            frame = json.loads(raw)
+            if self.registering and frame == REGISTERED:
+                self.registering -= 1
+            else:
+                self.inbox.append(frame)
 
     def _close(self, code: int, reason: str) -> None:
         assert self.closed is None, "closed twice"
@@ -100,12 +106,12 @@ class Peer:
     def registers(self, *names: str) -> None:
         """Register functions, and see that they are."""
         self.sends("register", id="reg", functions=[{"name": name} for name in names])
-        self.assert_received("result", id="reg", data={})
+        self.relay.registered(self)
 
     def offers(self, name: str, **options: object) -> None:
         """Register one function with options, and see that it is."""
         self.sends("register", id="reg", functions=[{"name": name, **options}])
-        self.assert_received("result", id="reg", data={})
+        self.relay.registered(self)
 
     def unregisters(self, *names: str) -> None:
         """Take functions back, and see that it is done."""
@@ -249,6 +255,10 @@ class CoreRelay:
         self.now += seconds
         self.wall += seconds
         self.hub.tick(self.now, self.wall)
+
+    def registered(self, server: Peer) -> None:
+        """See that what it registered is known."""
+        server.assert_received("result", id="reg", data={})
 
     def look_up(self) -> None:
         """The slow directory answers all hellos that wait."""

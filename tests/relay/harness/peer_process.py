@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import itertools
 import json
 import signal
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -48,11 +50,14 @@ class Server:
     async def run(self, functions: dict[str, Frame]) -> None:
         specs = [{"name": name, **options} for name, options in functions.items()]
         await self.peer.send("register", id="register", functions=specs)
-        await self.peer.assert_received("result", id="register")
+        early: deque[Frame] = deque()  # calls may come before the answer
+        while (frame := await self.peer.receive_some_time()).get("id") != "register":
+            early.append(frame)
+        assert frame["type"] == "result"
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, lambda: asyncio.create_task(self.drain()))
         print("ready", flush=True)
         while True:
-            frame = await self.peer.receive_some_time()
+            frame = early.popleft() if early else await self.peer.receive_some_time()
             if frame["type"] == "call":
                 self.at_work[frame["id"]] = asyncio.create_task(self.work(frame))
             elif frame["type"] == "cancel":
@@ -89,12 +94,19 @@ async def registrar(peer: Peer, functions: int, per_second: int) -> None:
     names = [f"crowd:function-{number}" for number in range(functions)]
     await peer.register(*names)
     print("ready", flush=True)
-    began, let = time.monotonic(), 0
-    while True:
-        await peer.send("register", id="register", functions=[{"name": names[let % functions]}])
-        let += (await peer.receive_some_time())["type"] == "result"
-        print(let, flush=True)
-        await asyncio.sleep(max(0.0, began + let / per_second - time.monotonic()))
+
+    async def count() -> None:
+        let = 0
+        while True:
+            let += (await peer.receive_some_time())["type"] == "result"
+            print(let, flush=True)
+
+    counting, began = asyncio.create_task(count()), time.monotonic()
+    for number in itertools.count(1):
+        await peer.send("register", id="register", functions=[{"name": names[number % functions]}])
+        await asyncio.sleep(max(0.0, began + number / per_second - time.monotonic()))
+        if counting.done():
+            return
 
 
 ROLES: dict[str, Callable[..., Coroutine[Any, Any, None]]] = {
