@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable
 from hashlib import blake2b
-from typing import Final
 
 import msgspec
 
@@ -51,7 +50,6 @@ from relay.core.connection import FRONTEND, OPEN, Connection
 from relay.core.errors import Refused, Unreadable
 from relay.core.hub import Hub
 from relay.core.others import Others
-from relay.core.reading import decode
 from relay.core.tenant import Tenant, answer
 
 BEAT_EVERY = 0.5  # s
@@ -63,10 +61,11 @@ MOST_CATCHING_UP = 100_000  # requests that wait until a batch of ours has come 
 EPOCH = 6  # bytes of a digest
 CallOut = frames.CallOut
 CancelOut = frames.CancelOut
-Result = frames.Result
-ANSWERS: Final = (frames.Result, frames.Error, frames.Progress)
+ResultFrom = frames.ResultFrom
 ForPeerFrame = frames.CallOut | frames.CancelOut | frames.SendOut | frames.Notice
 _decoder: msgspec.json.Decoder[ForPeerFrame] = msgspec.json.Decoder(ForPeerFrame)
+FromPeerFrame = frames.ResultFrom | frames.Error | frames.ProgressFrom
+_answers: msgspec.json.Decoder[FromPeerFrame] = msgspec.json.Decoder(FromPeerFrame)
 
 
 class Mesh(Others):
@@ -382,16 +381,16 @@ class Mesh(Others):
 
     def _from_peer(self, process: Process, entry: FromPeer, now: float) -> None:
         tenant = self.hub.tenants.get(entry.project)
-        frame = decode(entry.frame)
-        if tenant is None or not isinstance(frame, ANSWERS):
+        frame = _answers.decode(entry.frame)
+        if tenant is None:
             return
         call = tenant.calls.running.get(frame.id)
         if call is None or call.callee is None or call.callee.process != process.id:
             return  # it has ended, or went on elsewhere
-        if isinstance(frame, Result):
-            tenant.calls.result(call.callee, frame, now)
-        elif isinstance(frame, frames.Progress):
-            tenant.calls.progress(call.callee, frame, now)
+        if isinstance(frame, ResultFrom):
+            tenant.calls.result(call.callee, frame, now, frame.number)
+        elif isinstance(frame, frames.ProgressFrom):
+            tenant.calls.progress(call.callee, frame, now, frame.number)
         else:
             if (
                 frame.code == NOT_TAKEN and call.callee.id in process.servers

@@ -99,7 +99,7 @@ class Call(Due):
 
     __slots__ = (
         "begun", "callee", "caller", "caller_id", "calls", "cmd", "counted", "data", "deadline", "function", "header",
-        "id", "in_doubt", "pinned", "repeat", "repeatable", "seat", "state",
+        "id", "in_doubt", "pinned", "repeat", "repeatable", "reports", "seat", "state",
     )  # fmt: skip
 
     def __init__(
@@ -117,6 +117,7 @@ class Call(Due):
         self.repeatable = True  # `data` is still what the caller gave: it may be handed over (again)
         self.repeat: Repeat | None = None
         self.function: Function | None = None  # None: it goes to one peer directly
+        self.reports = 0  # the number of its last `progress` that came from another process, or went to one
         self.pinned: Seat | None = None  # the only one it may run at: another process has chosen it
         # where it runs:
         self.id = ""  # of this hand-over, the callee's
@@ -399,21 +400,28 @@ class Calls:
 
     # --- from callees ------------------------------------------------------------------------------------------------
 
-    def result(self, callee: Connection, frame: frames.Result, now: float) -> None:
-        """Pass the result on and end the call."""
+    def result(self, callee: Connection, frame: frames.Result, now: float, number: int = 0) -> None:
+        """Pass the result on and end the call. `number`: how many `progress` another process sent before."""
         call = callee.serving.get(frame.id)
         if call is None:
             self._unasked(callee, frame.id, now)
             return
         out = ResultOut(id=call.caller_id, data=frame.data, outcome=frame.outcome)
+        if number:
+            out.missed = self._missed(call, number + 1)
+        elif call.reports and not callee.process:
+            out.number = call.reports
         raw = encode(out)
         if len(raw) > self.largest:
             self.too_large(call, now)
         else:
             self._end(call, "result", out, raw, now)
 
-    def progress(self, callee: Connection, frame: frames.Progress, now: float) -> None:
-        """Pass progress on, to all who wait for this call. Raises Refused above the project's rate of deliveries."""
+    def progress(self, callee: Connection, frame: frames.Progress, now: float, number: int = 0) -> None:
+        """Pass progress on, to all who wait for this call. Raises Refused above the project's rate of deliveries.
+
+        `number`: the one that another process gave it.
+        """
         call = callee.serving.get(frame.id)
         if call is None:
             self._unasked(callee, frame.id, now, ends=False)
@@ -422,9 +430,21 @@ class Calls:
         if not callee.process:
             self.tenant.check_deliveries(now)
         self.tenant.delivered(len(waits), len(frame.data), now)
+        missed = self._missed(call, number) if number else 0
         for waiting in waits:
-            if waiting.caller is not None:
-                waiting.caller.send(encode(frames.ProgressOut(id=waiting.caller_id, data=frame.data)))
+            caller = waiting.caller
+            if caller is not None:
+                out = frames.ProgressOut(id=waiting.caller_id, data=frame.data, missed=missed)
+                if caller.process:
+                    waiting.reports += 1
+                    out.number = waiting.reports
+                caller.send(encode(out))
+
+    def _missed(self, call: Call, number: int) -> int:
+        """How many `progress` were lost on their way from the callee's process, before the one of this number."""
+        missed = max(0, number - call.reports - 1)
+        call.reports = max(call.reports, number)
+        return missed
 
     def error(self, callee: Connection, frame: frames.Error, now: float) -> None:
         """Pass the function's error on and end the call."""
@@ -543,6 +563,7 @@ class Calls:
         call.function = function
         self._cancel_at_callee(call)
         self._leave_callee(call)
+        call.reports = 0  # it begins anew
         self.statistics.add("rerouted")
         self._place(call, now, "callee_lost")
         return True

@@ -65,6 +65,18 @@ class Result(Frame, tag="result"):
     outcome: Name | UnsetType = UNSET
 
 
+class ProgressFrom(Progress, tag="progress"):
+    """From another process of the relay. `number`: the call's first is 1; 0: it does not say."""
+
+    number: int = 0
+
+
+class ResultFrom(Result, tag="result"):
+    """From another process of the relay. `number`: how many `progress` of the call it sent before."""
+
+    number: int = 0
+
+
 class Error(Frame, tag="error"):
     id: Id
     code: Annotated[str, Meta(max_length=64)] = "app_error"
@@ -199,12 +211,16 @@ class SendOut(Out, tag="send"):
 class ProgressOut(Out, tag="progress"):
     id: str
     data: Raw
+    missed: int = 0  # `progress` that were lost before it
+    number: int = 0  # to another process, see ProgressFrom
 
 
 class ResultOut(Out, tag="result"):
     id: str
     data: Raw
     outcome: str | UnsetType = UNSET
+    missed: int = 0
+    number: int = 0  # to another process, see ResultFrom
 
 
 class ErrorOut(Out, tag="error"):

@@ -11,7 +11,7 @@ from tests.cluster.harness.cut import Cut
 from tests.cluster.harness.relay import Relay
 from tests.cluster.harness.shop import ClusterShop
 from tests.observability.scraped import Scraped
-from tests.relay.contract.conftest import log_of
+from tests.relay.contract.conftest import log_of, until
 from tests.relay.harness.peer import Peer
 
 SOON = 3_000  # ms
@@ -123,6 +123,29 @@ async def test_a_lost_message_is_noticed_and_answered(
     assert Scraped(lossy).value("gluer_backplane_lost_total") == cut.lost
     await near.assert_silent()
     await far.assert_silent()
+
+
+async def test_lost_progress_is_told_to_its_caller(
+    cluster: Cluster, alice: ClusterShop, cut: Cut, lossy: Relay
+) -> None:
+    server = await alice.at(cluster.relays[0]).backend("report")
+    await alice.at(lossy).sees(1)
+    page = await alice.at(lossy).frontend()
+    await page.send("call", id="1", cmd="report")
+    call = await server.assert_received("call")
+    for number in range(4):
+        lost = cut.lost
+        if number in (1, 3):
+            cut.lose(holding=b'"type":"progress"')
+        await server.send("progress", id=call["id"], data=number)
+        if number in (1, 3):
+            await until(lambda lost=lost: cut.lost > lost, "the loss")  # type: ignore[misc]
+        else:
+            told = await page.assert_received("progress", id="1", data=number)
+            assert told.get("missed", 0) == number / 2
+    await server.send("result", id=call["id"], data="done")
+    await page.assert_received("result", id="1", data="done", missed=1)
+    await page.assert_silent()
 
 
 async def test_a_lost_cancel_reaches_the_callee_all_the_same(
