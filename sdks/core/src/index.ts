@@ -7,5 +7,5 @@ export type { Limits, Welcome } from './frames.ts';
 export type { WebSocketConstructor, WebSocketLike } from './link.ts';
 export type { Signal, SignalLike, UrlLike } from './platform.ts';
 export type { Call } from './progress.ts';
-export type { CallOptions, Reply } from './requests.ts';
+export type { CallOptions, ProgressInfo, Reply } from './requests.ts';
 export type { MessageHandler, MessageInfo } from './subscriptions.ts';

@@ -1,4 +1,4 @@
-import { callOptions, type CallOptions, type Reply } from './requests.ts';
+import { callOptions, type CallOptions, type ProgressInfo, type Reply } from './requests.ts';
 
 /**
  * A call under way: a promise of its reply, and what the function reports before it, for `for await`. The iteration ends
@@ -13,10 +13,10 @@ export function withProgress<T>(given: number | CallOptions | undefined, make: (
   let own: CallOptions['onProgress'];
   const reports: unknown[] = [];
   let wake = (): void => undefined;
-  const onProgress = (report: unknown): unknown => {
+  const onProgress = (report: unknown, info: ProgressInfo): unknown => {
     if (reports.push(report) > MOST_REPORTS) reports.shift();
     wake();
-    return own?.(report);
+    return own?.(report, info);
   };
   const start = async (): Promise<Reply<T>> => { // a wrong option is a rejection too
     const options = callOptions(given);

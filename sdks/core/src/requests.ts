@@ -16,6 +16,14 @@ export interface Reply<T = unknown> {
   readonly data: T;
   /** The name of a named reply, such as `users.created`. */
   readonly outcome?: string;
+  /** How many of the function's reports were lost between the last one that came and this answer (GP-1B). */
+  readonly missed?: number;
+}
+
+/** What is known of a report beside its data. */
+export interface ProgressInfo {
+  /** How many reports were lost just before this one, between two processes of the relay (GP-1B); nearly always 0. */
+  readonly missed: number;
 }
 
 /** How a call is made. */
@@ -25,7 +33,7 @@ export interface CallOptions {
   /** Cancels the call: it rejects with `cancelled`, and the function's own signal fires (GP-14). */
   signal?: Signal | undefined;
   /** Gets what the function reports before its answer, in order. */
-  onProgress?: ((data: unknown) => unknown) | undefined;
+  onProgress?: ((data: unknown, info: ProgressInfo) => unknown) | undefined;
   /**
    * 1 to 256 visible ASCII characters: of all calls with this key (of this session, function and data, within 10 minutes)
    * the function runs for one, and all get its outcome (GP-1A). So the SDK sends the call again after a reconnect.
@@ -123,7 +131,7 @@ export class Requests {
   answer(frame: Frame): void {
     const request = this.#open.get(String(frame['id']));
     if (!request?.via) return;
-    if (frame.type === 'progress') this.#guarded('onProgress', () => request.onProgress?.(frame['data']));
+    if (frame.type === 'progress') this.#guarded('onProgress', () => request.onProgress?.(frame['data'], infoOf(frame)));
     else if (frame.type === 'error') this.#settle(request).reject(errorFrom(frame));
     else this.#settle(request).resolve(replyOf(frame));
   }
@@ -295,6 +303,15 @@ export function callOptions(timeout: number | CallOptions | undefined): CallOpti
 }
 
 /** The reply in a `result` frame or an HTTP body. */
-export function replyOf({ data, outcome }: Record<string, unknown>): Reply {
-  return typeof outcome === 'string' ? { data: data ?? null, outcome } : { data: data ?? null };
+export function replyOf({ data, outcome, missed }: Record<string, unknown>): Reply {
+  return {
+    data: data ?? null,
+    ...(typeof outcome === 'string' ? { outcome } : {}),
+    ...(typeof missed === 'number' ? { missed } : {}),
+  };
+}
+
+/** What a `progress` frame says beside its data. */
+export function infoOf({ missed }: Frame): ProgressInfo {
+  return { missed: typeof missed === 'number' ? missed : 0 };
 }

@@ -2,7 +2,7 @@ import { callAddress } from '../../core/src/address.ts';
 import { errorFrom, GluerError, messageOf } from '../../core/src/errors.ts';
 import { isRecord } from '../../core/src/frames.ts';
 import type { Guard } from '../../core/src/events.ts';
-import { checkKey, checkTimeout, GRACE, replyOf, type CallOptions, type Reply } from '../../core/src/requests.ts';
+import { checkKey, checkTimeout, GRACE, infoOf, replyOf, type CallOptions, type ProgressInfo, type Reply } from '../../core/src/requests.ts';
 import { framesOf } from './event_stream.ts';
 
 /** One call over HTTP. */
@@ -51,16 +51,16 @@ async function exchange(call: HttpCall, timeout: number, signal: AbortSignal): P
     body: data,
     signal,
   });
-  if (response.body && response.headers.get('Content-Type')?.startsWith('text/event-stream')) return outcomeIn(response.body, (report) => { guarded('onProgress', () => onProgress?.(report)); });
+  if (response.body && response.headers.get('Content-Type')?.startsWith('text/event-stream')) return outcomeIn(response.body, (report, info) => { guarded('onProgress', () => onProgress?.(report, info)); });
   const body = parsed(await response.text());
   if (response.ok && body) return replyOf(body);
   throw refusal(url, response, body);
 }
 
 /** Reads a stream of progress to its outcome. */
-async function outcomeIn(body: ReadableStream<Uint8Array>, onProgress: (report: unknown) => void): Promise<Reply> {
+async function outcomeIn(body: ReadableStream<Uint8Array>, onProgress: (report: unknown, info: ProgressInfo) => void): Promise<Reply> {
   for await (const frame of framesOf(body)) {
-    if (frame.type === 'progress') onProgress(frame['data']);
+    if (frame.type === 'progress') onProgress(frame['data'], infoOf(frame));
     else if (frame.type === 'result') return replyOf(frame);
     else if (frame.type === 'error') throw errorFrom(frame);
   }

@@ -25,6 +25,18 @@ test('call() is a promise of the reply, and gives progress in order until it', a
   expect(await call).toEqual({ data: 'done' });
 });
 
+test('reports that the relay lost are told with the next one, or with the reply', async ({ client, connected }) => {
+  const guest = await connected();
+  const seen: unknown[] = [];
+  const call = client.call('a:b', {}, { onProgress: (data, { missed }) => { seen.push([data, missed]); } });
+  const frame = await guest.receives('call');
+  guest.sends({ type: 'progress', id: frame['id'], data: 1 });
+  guest.sends({ type: 'progress', id: frame['id'], data: 4, missed: 2 });
+  guest.sends({ type: 'result', id: frame['id'], data: 'done', missed: 1 });
+  expect(await call).toEqual({ data: 'done', missed: 1 });
+  expect(seen).toEqual([[1, 0], [4, 2]]);
+});
+
 test('progress may come while the iteration is busy with the one before', async ({ client, connected }) => {
   const guest = await connected();
   const call = client.call('a:b');
@@ -73,7 +85,7 @@ test('call() takes the options of sendMsgSync, onProgress too', async ({ client,
   expect(frame).toMatchObject({ timeout: expect.toSatisfy((ms: number) => ms <= 5_000), idempotency_key: 'k' });
   guest.sends({ type: 'progress', id: frame['id'], data: 1 });
   for await (const report of call) if (report === 1) break;
-  expect(onProgress.mock.calls).toEqual([[1]]);
+  expect(onProgress.mock.calls).toEqual([[1, { missed: 0 }]]);
   ends.abort();
   expect(await rejection(call)).toMatchObject({ code: 'cancelled' });
   expect(await rejection(client.call(''))).toMatchObject({ code: 'invalid_arguments' });
