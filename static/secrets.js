@@ -24,13 +24,27 @@ function show(name, text) {
   }
 }
 
+/** Let who hears the page know what has happened; a sentence that stands there already would not be read again. */
+function say(sentence) {
+  const place = document.getElementById("said");
+  place.textContent = "";
+  setTimeout(() => (place.textContent = sentence), 100);
+}
+
+/** Give a button another verb; the rest of its name says what it is for. Returns that rest. */
+function rename(button, verb) {
+  button.querySelector("[data-verb]").textContent = verb;
+  return button.querySelector(".unseen").textContent.trim();
+}
+
 async function toggle(form) {
   const button = form.querySelector("button");
-  const shown = button.textContent === "Hide";
+  const shown = button.querySelector("[data-verb]").textContent === "Hide";
   const text = shown ? "" : await ask(form);
   if (text === null) return;
   show(form.dataset.reveal, text);
-  button.textContent = shown ? "Reveal" : "Hide";
+  const what = rename(button, shown ? "Reveal" : "Hide");
+  say(`${shown ? "Hidden" : "Shown"}: ${what}.`);
 }
 
 async function copy(button) {
@@ -38,8 +52,9 @@ async function copy(button) {
   const text = form ? await ask(form) : document.getElementById(button.dataset.copy).textContent;
   if (text === null) return;
   const copied = await navigator.clipboard.writeText(text).then(() => true, () => false); // the browser may refuse
-  button.textContent = copied ? "Copied" : "Not copied";
-  setTimeout(() => (button.textContent = "Copy"), 2000);
+  const outcome = copied ? "Copied" : "Not copied";
+  say(`${outcome}: ${rename(button, outcome)}.`);
+  setTimeout(() => rename(button, "Copy"), 2000);
 }
 
 for (const form of document.querySelectorAll("form[data-reveal]")) {

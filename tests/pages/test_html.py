@@ -1,4 +1,7 @@
-"""Every page is well-formed: tags closed in order, ids used once, no form inside a form or a paragraph."""
+"""Every page is well-formed: tags closed in order, ids used once, no form inside a form or a paragraph.
+
+Who uses a keyboard or hears the page can scroll whatever scrolls, and tells its buttons apart by their names.
+"""
 
 from html.parser import HTMLParser
 
@@ -19,6 +22,8 @@ class Page(HTMLParser):
         super().__init__()
         self.open: list[str] = []
         self.ids: set[str] = set()
+        self.names: set[tuple[str, str]] = set()  # of buttons and of regions
+        self.button: str | None = None  # what stands in the one that is open
         self.wrong: list[str] = []
         self.feed(html)
 
@@ -29,10 +34,33 @@ class Page(HTMLParser):
             if name == "id" and value:
                 self.refuse(value in self.ids, f"id {value} twice")
                 self.ids.add(value)
+        given = dict(attrs)
+        classes = (given.get("class") or "").split()
+        if tag == "pre" or "scroll" in classes:
+            self.refuse((given.get("tabindex"), given.get("role")) != ("0", "region"), "scrolls and takes no focus")
+        if given.get("role") == "region":
+            self.name("region", given.get("aria-label") or "")
+        if (tag == "button" and "link" not in classes) or (tag == "a" and "button" in classes):
+            self.button = ""
+        if self.button is not None and given.get("aria-label"):
+            self.name("button", given["aria-label"] or "")
+            self.button = None
         if tag not in VOID:
             self.open.append(tag)
 
+    def handle_data(self, data: str) -> None:
+        if self.button is not None:
+            self.button += data
+
+    def name(self, kind: str, name: str) -> None:
+        found = (kind, " ".join(name.split()))
+        self.refuse(not found[1] or found in self.names, f"{kind} named “{found[1]}” again")
+        self.names.add(found)
+
     def handle_endtag(self, tag: str) -> None:
+        if tag in ("button", "a") and self.button is not None:
+            self.name("button", self.button)
+            self.button = None
         expected = self.open.pop() if self.open else "nothing"
         self.refuse(expected != tag, f"</{tag}> closes {expected}")
 

@@ -12,6 +12,7 @@ from projects.models import Key, Project
 from tests.pages.browser import Browser, browser
 
 SNIPPET = "document.querySelector('#server-snippet').textContent"
+SAID = "document.querySelector('[role=status]#said').textContent"
 FORM = "document.querySelector('form[data-reveal]')"
 CLICK = f"{FORM}.querySelector('button').click()"
 
@@ -49,6 +50,7 @@ def test_the_key_is_copied_without_being_shown(
     tab.run("navigator.clipboard.writeText = async (text) => { window.copied = text; }")
     tab.run(f"{FORM}.querySelector('[data-copy]').click()")
     tab.until(f"window.copied === '{key.text}'")
+    tab.until(f"{SAID} === 'Copied: private key.'")
     assert key.text not in tab.run("document.documentElement.outerHTML")
 
 
@@ -58,7 +60,8 @@ def test_a_browser_that_refuses_to_copy_is_seen_on_the_button(
     tab.open(f"{live_server.url}/ctx/projects/{project.id}")
     tab.run("navigator.clipboard.writeText = () => Promise.reject(new DOMException('no', 'NotAllowedError'))")
     tab.run(f"{FORM}.querySelector('[data-copy]').click()")
-    tab.until(f"{FORM}.querySelector('[data-copy]').textContent === 'Not copied'")
+    tab.until(f"{FORM}.querySelector('[data-copy]').innerText.startsWith('Not copied')")
+    tab.until(f"{SAID} === 'Not copied: private key.'")
 
 
 def test_without_scripts_the_key_has_a_page_of_its_own(
