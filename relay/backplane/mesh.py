@@ -431,7 +431,9 @@ class Mesh(Others):
         tenant = self.hub.tenants.get(entry.project)
         if tenant is not None and isinstance(frame, CallOut):
             call = tenant.calls.running.get(frame.id)
-            if call is not None and call.callee is not None:
+            if call is not None and call.function is None:
+                tenant.calls.fail(call, "relay_unavailable", now)  # its front end may still be there
+            elif call is not None and call.callee is not None:
                 tenant.calls.undelivered(call.callee, frame.id, frame.data, now)
 
     # --- who lives ---------------------------------------------------------------------------------------------------

@@ -269,6 +269,17 @@ def test_a_question_that_was_lost_is_answered_as_unknown(network: Network, calle
     page.assert_received("call")
 
 
+def test_a_call_to_a_front_end_that_was_lost_does_not_say_that_it_is_nowhere(
+    network: Network, caller: Peer, page: Peer
+) -> None:
+    calls(caller)
+    network.carries(0)
+    network.loses(0, 1)
+    network.lives(0.7)
+    caller.assert_received("error", id="c1", code="relay_unavailable", retryable=True)
+    page.assert_silent()
+
+
 def test_an_answer_that_was_lost_comes_again(network: Network, caller: Peer, page: Peer) -> None:
     network.loses(1, 0)
     calls(caller)
