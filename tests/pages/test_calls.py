@@ -55,9 +55,9 @@ def test_the_page_shows_what_was_refused_the_most_first(
     client.force_login(alice)
     html = client.get(f"/ctx/projects/{project.id}").text
     assert "Refused in the last hour" in html
-    assert "hello <code>origin https://evil.example</code></td><td>2</td>" in html
+    assert "connect <code>origin https://evil.example</code></td><td>2</td>" in html
     assert "The key is not known" in html
-    assert html.index("hello <code>password</code>") < html.index("call <code>shop:00</code>")
+    assert html.index("connect <code>password</code>") < html.index("call <code>shop:00</code>")
     assert html.index("<code>shop:00</code>") < html.index("<code>shop:01</code>")
     assert "And 8 more" in html
     assert f"/api/v1/projects/{project.id}/calls" in html
@@ -73,7 +73,7 @@ def test_a_refused_key_is_seen_though_nobody_of_the_project_was_ever_here(
     client.force_login(alice)
     html = client.get(f"/ctx/projects/{project.id}").text
     hub.strays.take(project.id)
-    assert "hello <code>key</code></td><td>1</td>" in html
+    assert "connect <code>key</code></td><td>1</td>" in html
 
 
 def test_a_stranger_does_not_see_the_page(client: Client, charlie: User, project: Project, counted: Statistics) -> None:

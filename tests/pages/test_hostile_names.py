@@ -35,6 +35,8 @@ def hostile(alice: User, bob: User, project: Project, tenant: Tenant) -> Iterato
     tenant.functions.register(server, [FunctionSpec(name=NAME)])
     tenant.functions.register(back_end(tenant), [FunctionSpec(name=NAME, idempotent=True)])
     tenant.connections[server] = None
+    tenant.refusals.add("call", "no_such_function", NAME, "192.0.2.1", tenant.hub.wall)
+    tenant.refusals.add("hello", "forbidden", f"origin {NAME}", "192.0.2.1", tenant.hub.wall)
     token, _ = AccessToken.make(alice, "laptop")
     project.keys.first().revoke()  # type: ignore[union-attr]
     UsageBatch.objects.create(process=NAME, sequence=1, sealed_at=timezone.now())

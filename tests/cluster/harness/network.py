@@ -71,7 +71,7 @@ class Network:
             both = {writer, there_writer}
             self.writers |= both
             asks = asyncio.create_task(self._pass(reader, there_writer))
-            with suppress(OSError):
+            with suppress(OSError, asyncio.CancelledError):  # by close()
                 await self._pass_replies(there_reader, writer)
             asks.cancel()
             self.writers -= both
