@@ -1,6 +1,6 @@
 """`python -m gluer_site.serve --port 8000`: one relay process, with site, REST and WebSockets on one port.
 
-SIGTERM drains it (GP-6): its peers move to the other relay processes, and it ends within 23 s. A second signal ends it
+SIGTERM drains it (GP-6): its peers move to the other relay processes, and it ends within 26 s. A second signal ends it
 at once.
 """
 

@@ -12,4 +12,6 @@ class RelayConfig(AppConfig):
 
         from relay.runtime import Relay
 
-        self.relay = Relay(settings.LIMITS, settings.SETTLING, get_channel_layer(), settings.LOOKUP_SECRET)
+        self.relay = Relay(
+            settings.LIMITS, settings.SETTLING, settings.HOME, get_channel_layer(), settings.LOOKUP_SECRET
+        )

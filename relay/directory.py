@@ -31,7 +31,7 @@ from relay.strangers import Strangers
 KEPT = 30.0  # s; only a backstop, changes are noticed within a second
 UNKNOWN_KEPT = 10.0  # s
 MOST_KEPT = 10_000  # keys found, and as many unknown ones; the oldest go first
-MOST_PENDING = 1_000  # look-ups at once; more are told to come back
+MOST_PENDING = 1_000  # look-ups at once; more are not answered
 LOOK_UP_THREADS = 4
 LOOK_UP_WITHIN = 2.0  # s; a key that was found before is waited for half as long
 REMEMBERED_FOR = 3_600.0  # s; Change rows are kept as long (projects/tasks.py)
@@ -86,7 +86,7 @@ class Entry:
 
     def renew(self, settings: dict[str, ProjectSettings], quotas_now: dict[int, Quota]) -> None:
         """Take what the database says of its project after a change; a key that was revoked stays changed."""
-        project = settings.get(self.project_id)
+        project = settings.get(self.project_id) if self.changed else None
         if self.found is not None and project is not None and self.found.grant.key_id in project.active_keys:
             self.found = Found(self.found.grant, project, quotas_now[project.workspace_id])
             self.changed = False
@@ -179,6 +179,7 @@ class Directory:
         return await self.strangers.ask(ip, claim.origin, lambda: self._look_up(claim))
 
     async def _look_up(self, claim: Claim) -> Found | None:
+        """What a look-up finds that several may wait for. Raises Refused, or Unanswered."""
         key_digest = self._digest(claim)
         if (entry := self._entry(key_digest)) is not None:  # told while this one waited for its turn
             return entry.found
@@ -194,7 +195,7 @@ class Directory:
 
     def _begin(self, key_digest: str, claim: Claim) -> Pending:
         if len(self.pending) >= MOST_PENDING:
-            raise Refused("relay_unavailable", "Too many keys are being checked; try again.", retry_after=1_000)
+            raise Unanswered
         key = parse_key(claim.key)
         assert key is not None
         work = self.readers.run(lambda: find(key_digest))

@@ -1,19 +1,25 @@
 """Counts on their way to billing: one sealed batch a second, written by one thread, kept until it is committed (GP-40).
 
 A batch has an identity (process, sequence), so one whose commit was not heard of is written again and applied once.
+What cannot be written before the process ends goes into a file (unwritten.py).
 """
 
+import asyncio
 import logging
 import uuid
 from collections import Counter, deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 
 from billing.usage import Count, Quota, quotas, record_batch
 from relay.core.hub import Hub
 from relay.database import DatabaseThreads
+from relay.unwritten import Kept, Sealed, apply, files, keep
 
+LAST_WRITTEN_WITHIN = 3.0  # s that the end of the process waits for the database
 MOST_SEALED = 120  # batches that wait for the database; above it the newest one grows instead
 log = logging.getLogger(__name__)
 
@@ -40,10 +46,10 @@ class Batch:
 
 
 class Metering:
-    """Seals the hub's counts and writes them, from one thread."""
+    """Seals the hub's counts and writes them, from one thread. `folder`: for what cannot be written at the end."""
 
-    def __init__(self, hub: Hub, database: DatabaseThreads) -> None:
-        self.hub, self.database = hub, database
+    def __init__(self, hub: Hub, database: DatabaseThreads, folder: Path) -> None:
+        self.hub, self.database, self.folder = hub, database, folder
         self.process = uuid.uuid4().hex
         self.sealed: deque[Batch] = deque()  # oldest first; only the first is ever being written
         self.sequence = 0
@@ -77,7 +83,31 @@ class Metering:
         except Exception as error:
             self._failed(error)
         else:
+            if self.away:
+                log.warning("Counts are written again")
             self.away = False
+
+    async def end(self, wall: float) -> None:
+        """Write all that was counted, for LAST_WRITTEN_WITHIN s at most, and put the rest into a file."""
+        self.seal(wall)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST_WRITTEN_WITHIN):
+                await self.write(wall)
+        if not self.sealed:
+            return
+        requests = sum(batch.counts.total() for batch in self.sealed)
+        batches = [Sealed(batch.sequence, batch.sealed_at, batch.rows()) for batch in self.sealed]
+        try:
+            keep(self.folder, Kept(self.process, batches))
+        except OSError as problem:
+            log.error("%d requests are lost: they were written neither to the database nor here: %s", requests, problem)
+        else:
+            log.warning("%d requests are kept in %s until a relay can write them", requests, self.folder)
+
+    async def write_unwritten(self) -> None:
+        """Write what relays before this one could not. Raises what the database raises."""
+        for path in await self.database.run(lambda: files(self.folder)):
+            await self.database.run(partial(apply, path))
 
     def _record(self, batch: Batch) -> None:
         record_batch(self.process, batch.sequence, batch.sealed_at, batch.rows())

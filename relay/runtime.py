@@ -11,7 +11,10 @@ from contextvars import Context
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from pathlib import Path
 from typing import Any, NamedTuple
+
+from django.db import InterfaceError, OperationalError
 
 from relay.backplane.layer import Backplane
 from relay.backplane.seal import Seal
@@ -24,9 +27,10 @@ from relay.core.hub import Hub
 from relay.core.limits import Limits
 from relay.core.refusals import Refusals
 from relay.core.statistics import BESIDES, MEANINGS, REASONS, Durations
-from relay.database import DatabaseThreads
+from relay.database import DatabaseSilent, DatabaseThreads
 from relay.directory import Claim, Directory
 from relay.metering import Metering
+from relay.unwritten import FOLDER
 
 POLL_EVERY = 0.4  # s; a change reaches open sockets within 1 s
 SEAL_EVERY = 1.0  # s; what a killed process loses of its counts at most
@@ -88,15 +92,14 @@ class CallsLastHour(NamedTuple):
 class Relay:
     """One per process. It starts with the first socket or request that reaches it, in that one's event loop."""
 
-    def __init__(self, limits: Limits, settling: float, layer: Any = None, secret: str = "") -> None:
-        """`layer`: channels-redis' pub/sub layer to the other processes; None: this one is alone.
-
-        `secret`: what is told to the others is sealed with it.
+    def __init__(self, limits: Limits, settling: float, home: Path, layer: Any = None, secret: str = "") -> None:
+        """`home`: the folder of the installation. `layer`: channels-redis' pub/sub layer to the other processes; None:
+        this one is alone. `secret`: what is told to the others is sealed with it.
         """
         self.hub = Hub(limits, self.authenticate, time.monotonic(), settling=settling, choose=random.randrange)
         self.writer = DatabaseThreads(1, "relay-metering", WRITTEN_WITHIN)
         self.directory = Directory(limits.ip_failures)
-        self.metering = Metering(self.hub, self.writer)
+        self.metering = Metering(self.hub, self.writer, home / FOLDER)
         self.layer, self.secret = layer, secret
         self.backplane: Backplane | None = None
         self.sealed = asyncio.Event()  # something may wait to be written
@@ -156,8 +159,7 @@ class Relay:
         for task in self.tasks:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
-        await self.seal()
-        await self.write()
+        await self.metering.end(time.time())
         self.directory.shutdown()
         self.writer.shutdown()
 
@@ -208,10 +210,14 @@ class Relay:
         await self.metering.write(time.time())
 
     async def tidy(self) -> None:
-        """Forget what is no longer in use, and note when keys were used."""
+        """Forget what is no longer in use, note when keys were used, and write what another relay could not."""
         self.hub.sweep(time.monotonic())
         self.directory.strangers.sweep(time.monotonic())
-        await self.directory.write_used(self.writer)
+        with contextlib.suppress(
+            InterfaceError, OperationalError, DatabaseSilent
+        ):  # the directory says that it is away
+            await self.directory.write_used(self.writer)
+            await self.metering.write_unwritten()
 
     # --- who is it ---------------------------------------------------------------------------------------------------
 

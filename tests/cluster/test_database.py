@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -13,6 +14,7 @@ from tests.cluster.harness.network import Network
 from tests.cluster.harness.relay import Relay
 from tests.cluster.harness.shop import ClusterShop
 from tests.embedded.installation import until
+from tests.observability.scraped import Scraped
 
 CALLS = 20
 SUM = {"data": {"result": 8}}
@@ -27,9 +29,9 @@ def network(cluster: Cluster) -> Iterator[Network]:
 
 
 @pytest.fixture
-def relay(cluster: Cluster, network: Network) -> Iterator[Relay]:
-    """The test's own; keys are old after 0.2 s there."""
-    relay = Forgetful(cluster.home, DATABASE_URL=cluster.postgres.through(network))
+def relay(cluster: Cluster, network: Network, folder: Path) -> Iterator[Relay]:
+    """The test's own, in a folder of its own; keys are old after 0.2 s there."""
+    relay = Forgetful(cluster.home.copy(folder), DATABASE_URL=cluster.postgres.through(network))
     relay.start()
     until(lambda: readiness(relay)["status"] == "ready", "a relay that has reached its database", 10)
     yield relay
@@ -47,6 +49,15 @@ def readiness(relay: Relay) -> dict[str, str]:
     return answer
 
 
+def metric(relay: Relay, name: str) -> float:
+    return Scraped(relay).value(name)
+
+
+def unwritten(relay: Relay) -> list[Path]:
+    """The files of counts that it could not write."""
+    return list((relay.home.folder / "unwritten").iterdir())
+
+
 async def until_keys_are(relay: Relay, how: str) -> None:
     await asyncio.to_thread(until, lambda: readiness(relay)["keys"] == how, f"keys that are {how}", 10)
 
@@ -55,6 +66,15 @@ async def add(shop: ClusterShop, key: str | None = None, within: int = 2_000) ->
     """5 + 3 over HTTP, in so many ms."""
     headers = {"Authorization": f"Bearer {key or shop.public}", "Gluer-Timeout": str(within)}
     return await shop.post("/v1/call/calculator:add", headers=headers, json={"a": 5, "b": 3})
+
+
+async def new_key(cluster: Cluster, shop: ClusterShop) -> str:
+    """One that the relay has not seen, though it has heard of all changes: it closes the sockets of a revoked one."""
+    unseen, revoked = [await asyncio.to_thread(cluster.office.new_key, shop.id, "public") for _ in range(2)]
+    peer = await shop.frontend(key=revoked)
+    await asyncio.to_thread(cluster.office.ask, "revoke", key=revoked)
+    await peer.assert_closed(4410)
+    return str(unseen)
 
 
 @pytest.fixture(params=["stopped", "frozen"])
@@ -69,7 +89,7 @@ def trouble(request: pytest.FixtureRequest, cluster: Cluster, network: Network) 
 async def test_keys_found_before_are_let_in_while_the_database_is_away(
     cluster: Cluster, network: Network, relay: Relay, shop: ClusterShop, trouble: Callable[[], None]
 ) -> None:
-    unseen = await asyncio.to_thread(cluster.office.new_key, shop.id, "public")
+    unseen = await new_key(cluster, shop)
     await shop.calculator()
     assert (await add(shop)).json() == SUM
     await asyncio.to_thread(trouble)
@@ -108,7 +128,7 @@ async def test_a_look_up_takes_no_longer_than_the_call_may(
     cluster: Cluster, network: Network, shop: ClusterShop
 ) -> None:
     """A key that was found before is let in for what is left of the time."""
-    unseen = await asyncio.to_thread(cluster.office.new_key, shop.id, "public")
+    unseen = await new_key(cluster, shop)
     await shop.calculator()
     assert (await add(shop)).json() == SUM
     network.freeze()
@@ -159,3 +179,44 @@ async def test_a_key_revoked_meanwhile_is_heard_of_over_new_connections(
     await peer.assert_closed(4410)
     assert time.monotonic() - began < 5
     await until_keys_are(relay, "ok")
+
+
+async def test_counts_are_written_over_new_connections(
+    cluster: Cluster, network: Network, relay: Relay, shop: ClusterShop
+) -> None:
+    await new_key(cluster, shop)
+    await shop.calculator()
+    assert (await add(shop)).json() == SUM
+    await asyncio.to_thread(cluster.until_counted, shop, 1)
+    network.freeze()
+    network.forget()
+    assert (await add(shop)).json() == SUM
+    await asyncio.to_thread(until, lambda: metric(relay, "gluer_metering_failing") == 1, "a write that is given up", 15)
+    network.mend()
+    await asyncio.to_thread(cluster.until_counted, shop, 2)
+    await asyncio.to_thread(until, lambda: metric(relay, "gluer_metering_failing") == 0, "a write that succeeds", 15)
+    assert cluster.used(shop) == 2
+    assert metric(relay, "gluer_keys_remembered") == 0
+    assert Scraped(relay).value("gluer_dependency_up", dependency="database") == 1
+    assert relay.printed().count("Counts cannot be written") == 1
+
+
+async def test_a_relay_ends_in_time_though_its_database_is_silent_and_its_counts_come_later(
+    cluster: Cluster, network: Network, relay: Relay, shop: ClusterShop
+) -> None:
+    await new_key(cluster, shop)
+    await shop.calculator()
+    assert (await add(shop)).json() == SUM
+    network.freeze()
+    network.forget()
+    await until_keys_are(relay, "remembered")
+    for _ in range(CALLS):
+        assert (await add(shop)).json() == SUM
+    await shop.close()
+    await asyncio.to_thread(relay.drain)
+    assert len(unwritten(relay)) == 1
+    network.mend()
+    await asyncio.to_thread(relay.start)
+    await asyncio.to_thread(cluster.until_counted, shop, 1 + CALLS)
+    await asyncio.to_thread(until, lambda: not unwritten(relay), "no file", 15)
+    assert cluster.used(shop) == 1 + CALLS

@@ -1,0 +1,97 @@
+"""Counts that a relay could not write before it ended are written once, by a later one."""
+
+import stat
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from billing.models import UsageBatch
+from billing.tasks import BATCHES_KEPT
+from billing.usage import Count, project_usage, record_batch
+from projects.models import Project
+from relay import unwritten
+from relay.unwritten import Kept, Sealed, apply, files, keep
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "unwritten"
+
+
+def sealed(project: Project, requests: int, sequence: int = 1, age: timedelta = timedelta(0)) -> Sealed:
+    """A batch of this project's requests."""
+    now = datetime.now(UTC)
+    minute = now.replace(second=0, microsecond=0)
+    return Sealed(sequence, now - age, [Count(project.workspace_id, project.id, minute, requests)])
+
+
+def used(project: Project) -> int:
+    return project_usage(project.id, datetime.now(UTC))
+
+
+def test_what_is_kept_is_written_and_the_file_is_gone(folder: Path, project: Project) -> None:
+    keep(folder, Kept("one", [sealed(project, 5), sealed(project, 3, sequence=2)]))
+    apply(*files(folder))
+    assert used(project) == 8
+    assert files(folder) == []
+
+
+def test_a_file_that_is_read_twice_counts_once(folder: Path, project: Project) -> None:
+    """A relay died between writing it and removing it."""
+    keep(folder, Kept("one", [sealed(project, 5)]))
+    (path,) = files(folder)
+    text = path.read_bytes()
+    for _ in range(2):
+        path.write_bytes(text)
+        apply(path)
+    apply(path)  # that another relay has just removed
+    assert used(project) == 5
+
+
+def test_a_batch_whose_commit_was_not_heard_of_counts_once(folder: Path, project: Project) -> None:
+    batch = sealed(project, 5)
+    record_batch("one", batch.sequence, batch.sealed_at, batch.counts)
+    keep(folder, Kept("one", [batch, sealed(project, 3, sequence=2)]))
+    apply(*files(folder))
+    assert used(project) == 8
+
+
+def test_a_batch_that_the_database_may_have_forgotten_is_left_out(
+    folder: Path, project: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    keep(folder, Kept("one", [sealed(project, 5, age=BATCHES_KEPT), sealed(project, 3, sequence=2)]))
+    apply(*files(folder))
+    assert used(project) == 3
+    assert "1 were left out" in caplog.text
+
+
+def test_only_the_owner_reads_it(folder: Path, project: Project) -> None:
+    keep(folder, Kept("one", [sealed(project, 5)]))
+    (path,) = folder.iterdir()
+    assert [stat.S_IMODE(place.stat().st_mode) for place in (folder, path)] == [0o700, 0o600]
+
+
+@pytest.mark.parametrize("text", [b"", b"{", b'{"process": 5, "batches": []}', b'{"process": "one"}'])
+def test_a_broken_file_is_put_aside_and_the_others_are_written(folder: Path, project: Project, text: bytes) -> None:
+    keep(folder, Kept("two", [sealed(project, 5)]))
+    (folder / "one.json").write_bytes(text)
+    for path in files(folder):
+        apply(path)
+    assert used(project) == 5
+    assert [path.name for path in folder.iterdir()] == ["one.unreadable"]
+
+
+def test_the_folder_is_bounded(folder: Path, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unwritten, "MOST_FILES", 2)
+    for process in ("one", "two"):
+        keep(folder, Kept(process, [sealed(project, 5)]))
+    with pytest.raises(OSError, match="2 files"):
+        keep(folder, Kept("three", [sealed(project, 5)]))
+    monkeypatch.setattr(unwritten, "LARGEST", 10)
+    (folder / "one.json").unlink()
+    with pytest.raises(OSError, match="10 bytes"):
+        keep(folder, Kept("three", [sealed(project, 5)]))
+    assert UsageBatch.objects.count() == 0
