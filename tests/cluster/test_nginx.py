@@ -229,22 +229,33 @@ async def test_an_answer_that_nginx_cannot_take_costs_nobody_else_a_relay(alice:
     assert (await alice.post("/v1/call/calculator:add", json={"a": 5, "b": 3})).status_code == 200
 
 
-def test_a_flood_of_pages_from_one_address_does_not_reach_the_relays(cluster: Cluster) -> None:
+@pytest.mark.parametrize(
+    ("path", "served", "kind", "told"),
+    [
+        ("/healthz", 200, "application/problem+json", '"code":"rate_limited"'),
+        ("/api/v1/projects", 401, "application/problem+json", '"code":"rate_limited"'),
+        ("/nothing", 404, "text/html; charset=utf-8", "load the page again"),
+    ],
+)
+def test_a_flood_of_pages_from_one_address_does_not_reach_the_relays(
+    cluster: Cluster, path: str, served: int, kind: str, told: str
+) -> None:
     def asks(ip: str, times: int) -> Counter[int]:
         """One after the other on one connection."""
         client = HTTPSConnection("localhost", cluster.nginx.port, context=cluster.nginx.tls, source_address=(ip, 0))
         statuses: Counter[int] = Counter()
         for _ in range(times):
-            client.request("GET", "/healthz")
+            client.request("GET", path)
             answer = client.getresponse()
-            content = answer.read()
+            content = answer.read().decode()
             statuses[answer.status] += 1
             if answer.status == 429:
-                assert (answer.headers["Retry-After"], json.loads(content)["code"]) == ("1", "rate_limited")
+                assert (answer.headers["Retry-After"], answer.headers["Content-Type"]) == ("1", kind)
+                assert told in content
         client.close()
         return statuses
 
     with ThreadPoolExecutor(8) as threads:
         answered = sum(threads.map(asks, ["127.0.0.10"] * 8, [200] * 8), Counter())
-    assert answered.keys() == {200, 429}
-    assert asks("127.0.0.11", 50) == {200: 50}
+    assert answered.keys() == {served, 429}
+    assert asks("127.0.0.11", 50) == {served: 50}
