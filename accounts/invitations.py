@@ -9,6 +9,7 @@ from accounts.adapter import AccountAdapter
 from accounts.models import INVITED_FOR, Invitation, Membership, User
 
 MAIL = "accounts/email/invitation"  # the templates
+TRY_AGAIN = 3600  # s
 
 
 class TooManyInvitations(Exception):

@@ -9,7 +9,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
-from accounts.invitations import TooManyInvitations
+from accounts.invitations import TRY_AGAIN, TooManyInvitations
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -39,7 +39,7 @@ def as_api_exception(error: Exception) -> Exception:
     if isinstance(error, PermissionDenied):
         return exceptions.PermissionDenied(str(error) or None)
     if isinstance(error, TooManyInvitations):
-        return exceptions.Throttled(wait=3600, detail=str(error))
+        return exceptions.Throttled(wait=TRY_AGAIN, detail=str(error))
     return error
 
 

@@ -1,5 +1,7 @@
 """A workspace's page: its name, members and invitations. Everybody in it looks, managers invite, owners change."""
 
+from http import HTTPStatus
+
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.forms import BaseForm
@@ -8,7 +10,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 
 from accounts.decorators import SignedInRequest, private_form, private_page
 from accounts.forms import InvitationForm, RoleForm, WorkspaceForm
-from accounts.invitations import TooManyInvitations, invite, send_again
+from accounts.invitations import TRY_AGAIN, TooManyInvitations, invite, send_again
 from accounts.models import Membership
 from accounts.permissions import MANAGERS, OWNERS, get_invitation, get_membership, invitations_of
 
@@ -34,7 +36,6 @@ def rename(request: SignedInRequest, workspace_id: int) -> HttpResponse:
 def invite_member(request: SignedInRequest, workspace_id: int) -> HttpResponse:
     membership = get_membership(request.user, workspace_id, MANAGERS)
     form = InvitationForm(membership, request.POST)
-    status = 400
     if form.is_valid():
         try:
             invitation = invite(request, membership, form.cleaned_data["email"], form.cleaned_data["role"])
@@ -42,11 +43,13 @@ def invite_member(request: SignedInRequest, workspace_id: int) -> HttpResponse:
             form.add_error(None, error.messages)
         except TooManyInvitations as error:
             form.add_error(None, str(error))
-            status = 429
+            answer = page(request, membership, HTTPStatus.TOO_MANY_REQUESTS, invitation_form=form)
+            answer["Retry-After"] = str(TRY_AGAIN)
+            return answer
         else:
             messages.success(request, f"We have mailed an invitation to {invitation.email}.")
             return redirect("workspace", workspace_id)
-    return page(request, membership, status, invitation_form=form)
+    return page(request, membership, invitation_form=form)
 
 
 @private_form("workspace", "workspace_id")
