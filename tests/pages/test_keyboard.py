@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from allauth.account.models import EmailAddress
 from django.test import Client
 from pytest_django.live_server_helper import LiveServer
 
-from accounts.models import AccessToken, User
+from accounts.models import AccessToken, Invitation, Role, User
 from projects.models import Project
 from tests.pages.browser import Browser, browser
 
@@ -70,3 +71,28 @@ def test_what_is_wider_than_the_page_is_scrolled_by_keys(
             break
     press(tab, "ArrowRight")
     tab.until("document.activeElement.ariaLabel === 'Access tokens' && document.activeElement.scrollLeft > 0")
+
+
+LONG = "x" * 100
+PAGES = ["/ctx", "/ctx/profile", "/ctx/workspaces/{w}", "/ctx/workspaces/{w}/projects", "/ctx/projects/{p}",
+         "/ctx/projects/{p}/keys", "/ctx/projects/{p}/settings", "/ctx/projects/{p}/delete", "/docs", "/",
+         "/accounts/email/", "/accounts/logout/", "/accounts/password/change/"]  # fmt: skip
+
+
+def test_no_page_is_wider_than_a_phone(tab: Browser, live_server: LiveServer, alice: User, project: Project) -> None:
+    """Whatever names people chose: what is wider scrolls by itself."""
+    AccessToken.make(alice, LONG)
+    Project.objects.update(name=LONG)
+    project.keys.update(name=LONG)
+    project.keys.create(kind="private", name=LONG).revoke()
+    alice.workspaces.update(name=LONG)
+    address = f"{'a' * 60}@{'b' * 60}.example"
+    User.objects.filter(pk=alice.pk).update(name=LONG, email=address)
+    EmailAddress.objects.filter(user=alice).update(email=address)
+    EmailAddress.objects.create(user=alice, email=f"new-{address}")
+    Invitation.make(alice.memberships.get(), f"eve-{address}", Role.MEMBER)
+    wide = {}
+    for path in PAGES:
+        tab.open(live_server.url + path.format(p=project.id, w=project.workspace_id))
+        wide[path] = tab.run("document.documentElement.scrollWidth - innerWidth")
+    assert {path: by for path, by in wide.items() if by > 0} == {}
