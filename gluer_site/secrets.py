@@ -30,14 +30,14 @@ def new_secrets() -> dict[str, str]:
 def write_once(path: Path, content: dict[str, str]) -> None:
     """Write the file whole or not at all; of several processes that try at once the first one wins."""
     draft = path.with_name(f"{path.name}.{os.getpid()}")
-    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        json.dump(content, file, indent=1)
     try:
+        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            json.dump(content, file, indent=1)
         os.link(draft, path)
     except FileExistsError:
         pass
     finally:
-        draft.unlink()
+        draft.unlink(missing_ok=True)
 
 
 def is_fernet_key(text: str) -> bool:

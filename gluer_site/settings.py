@@ -16,7 +16,8 @@ from celery.schedules import crontab
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from gluer_site.environment import Environment
+from gluer_site.disk import unwritable
+from gluer_site.environment import Environment, WrongEnvironment
 from gluer_site.logs import logging_settings
 from gluer_site.redis_url import weakness
 from gluer_site.secrets import installation_secrets, is_fernet_key
@@ -34,7 +35,12 @@ HOME = Path(env.text("GLUER_HOME", str(BASE_DIR / "var")))
 DEBUG = env.flag("GLUER_DEBUG", False)
 
 # --- secrets ---------------------------------------------------------------------------------------------------------
-made = installation_secrets(HOME) if EMBEDDED else {}
+try:
+    made = installation_secrets(HOME) if EMBEDDED else {}
+    if EMBEDDED:
+        (HOME / "staticfiles").mkdir(parents=True, exist_ok=True)  # WhiteNoise warns when it is missing
+except OSError as problem:
+    raise WrongEnvironment(f"Gluer cannot start: {unwritable(HOME, problem)}") from None
 SECRET_KEY = env.text("GLUER_SECRET_KEY", made.get("GLUER_SECRET_KEY", ""))
 LOOKUP_SECRET = env.text("GLUER_LOOKUP_SECRET", made.get("GLUER_LOOKUP_SECRET", ""))  # HMAC of keys: never changes
 ENCRYPTION_KEYS = env.words("GLUER_ENCRYPTION_KEYS", made.get("GLUER_ENCRYPTION_KEYS", ""))  # the first one encrypts
@@ -134,8 +140,6 @@ STATIC_ROOT = HOME / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o755  # collected files are for who serves them; files are 0644 by default
 WHITENOISE_USE_FINDERS = EMBEDDED
-if EMBEDDED:
-    STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # WhiteNoise warns when it is missing; finders serve the files
 
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from gluer_site.disk import unwritable
 from gluer_site.embedded.options import StartError
 
 ADDRESS = "127.0.0.1"
@@ -25,9 +26,16 @@ def listen(port: int) -> socket.socket:
 
 @contextmanager
 def only_one(home: Path) -> Iterator[None]:
-    """Hold the folder's lock; the kernel frees it however this process ends. Raises StartError if it is held."""
-    home.mkdir(parents=True, exist_ok=True)
-    with open(home / "lock", "w") as lock:
+    """Hold the folder's lock; the kernel frees it however this process ends.
+
+    Raises StartError if it is held, or the folder cannot be written.
+    """
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        lock = open(home / "lock", "w")  # noqa: SIM115 (closed below)
+    except OSError as problem:
+        raise StartError(unwritable(home, problem)) from problem
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as problem:
