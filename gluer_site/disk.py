@@ -6,6 +6,10 @@ from pathlib import Path
 from django.db.utils import OperationalError
 
 FAILURES = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
+FOR_VISITORS = (
+    "The disk of this site is full or cannot be written, and nothing was changed. Who runs it has to make room there, "
+    "or to make its folder writable; its log says which."
+)
 
 
 def is_disk_failure(error: BaseException) -> bool:

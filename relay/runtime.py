@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 
 from django.db import InterfaceError, OperationalError
 
+from django.db import OperationalError
+
 from relay.backplane.layer import Backplane
 from relay.backplane.seal import Seal
 from relay.core import frames
@@ -192,9 +194,12 @@ class Relay:
             try:
                 await work()
                 failing = False
-            except Exception:
+            except Exception as error:
                 if not failing:
-                    log.exception("A task of the relay fails; it is tried again every %s s", seconds)
+                    bug = not isinstance(error, OperationalError)  # else the database is away, or its disk is full
+                    log.error(
+                        "A task of the relay fails; it is tried again every %s s: %s", seconds, error, exc_info=bug
+                    )
                 failing = True
             await asyncio.sleep(seconds)
 

@@ -22,5 +22,5 @@ ARGUMENTS = [
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore", SecurityWarning)  # of root, which containers run as; tasks are JSON, never code
-    EmbeddedService(celery_app, thread=True).start()
+    EmbeddedService(celery_app, thread=True, scheduler_cls="celery.beat:Scheduler").start()  # it writes no file
     celery_app.worker_main(ARGUMENTS)

@@ -1,8 +1,12 @@
+import logging
+from collections.abc import Iterator
+
 import pytest
+from django.db import connection
 from django.test import Client
 from pytest_django import Settings
 
-from accounts.models import User
+from accounts.models import AccessToken, User
 
 
 def test_an_unknown_path_is_a_page_that_helps(alice: User, client: Client) -> None:
@@ -50,3 +54,32 @@ def test_a_form_and_rest_are_led_nowhere(alice: User, client: Client) -> None:
     client.force_login(alice)
     assert client.post("/ctx/profile/name/", {"name": "x"}).status_code == 404
     assert client.get("/api/v1/projects/").status_code == 404
+
+
+@pytest.fixture
+def read_only(alice: User) -> Iterator[None]:
+    """SQLite refuses to write, as where its folder is mounted read-only."""
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA query_only=1")
+        yield
+        cursor.execute("PRAGMA query_only=0")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_disk_that_cannot_be_written_is_told_to_who_asks_and_once_to_the_log(
+    alice: User, client: Client, caplog: pytest.LogCaptureFixture, request: pytest.FixtureRequest
+) -> None:
+    _, token = AccessToken.make(alice, "tests")
+    client.force_login(alice)
+    request.getfixturevalue("read_only")
+    with caplog.at_level(logging.WARNING, "gluer_site.unavailable"):
+        page = client.post(f"/ctx/workspaces/{alice.workspaces.get().id}/name", {"name": "Office"})
+        rest = client.post("/api/v1/projects", {"name": "Shop"}, headers={"authorization": f"Bearer {token}"})
+    for answer in (page, rest):
+        assert (answer.status_code, answer["Retry-After"]) == (503, "5")
+        assert "The disk of this site is full or cannot be written, and nothing was changed" in answer.text
+    assert rest["Content-Type"] == "application/problem+json"
+    told = [record.getMessage() for record in caplog.records if record.name == "gluer_site.unavailable"]
+    assert len(told) == 1
+    assert "attempt to write a readonly database" in told[0]
+    assert "Make room on its disk or make it writable" in told[0]
