@@ -106,6 +106,18 @@ async def test_a_handshake_and_a_page_leave_a_silent_relay_within_5_s(cluster: C
             assert (await client.get(f"{cluster.nginx.http}/healthz", timeout=LEFT)).status_code == 200
 
 
+async def test_a_subscriber_over_http_leaves_a_silent_relay_within_5_s(cluster: Cluster, alice: ClusterShop) -> None:
+    (await home_of(cluster, alice)).freeze()
+    headers = {"Authorization": f"Bearer {alice.public}"}
+    url = f"{cluster.nginx.http}/v1/channels?channel=news"
+    async with (
+        asyncio.timeout(LEFT),
+        httpx.AsyncClient(verify=cluster.nginx.tls, trust_env=False) as client,
+        client.stream("GET", url, headers=headers, timeout=LEFT) as answer,
+    ):
+        assert await anext(answer.aiter_lines()) == "event: result"
+
+
 async def test_no_relay_lives_and_nginx_says_so(cluster: Cluster) -> None:
     for relay in cluster.relays:
         relay.freeze()
