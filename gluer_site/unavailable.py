@@ -3,6 +3,8 @@
 import logging
 
 from django.conf import settings
+from django.db import InterfaceError
+from django.db import OperationalError as DatabaseAway
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.deprecation import MiddlewareMixin
@@ -11,10 +13,12 @@ from redis.exceptions import ConnectionError, TimeoutError
 
 from accounts.hashing import TooManyHashes
 from gluer_site.disk import FOR_VISITORS, is_disk_failure, unwritable
+from gluer_site.routes import route_of
 
 RETRY_AFTER = 5  # s; a Redis that is started again answers by then
 BUSY = "A part of this site is away or busy, and nothing was changed. Try again in some seconds."
 PROBLEM = {"type": "about:blank", "title": "Service Unavailable", "status": 503, "code": "unavailable"}
+AWAY = (ConnectionError, TimeoutError, OperationalError, TooManyHashes, DatabaseAway, InterfaceError)
 log = logging.getLogger(__name__)
 
 
@@ -22,7 +26,8 @@ class Unavailable(MiddlewareMixin):
     """Answers 503 instead of 500 while Redis is away, which counts log-ins and requests, or too many passwords are
     being hashed. Nothing is let through uncounted: passwords could be guessed meanwhile.
 
-    Also while the disk of an embedded Gluer is full or read-only; the log says once what to do.
+    Also while the database is away, and while the disk of an embedded Gluer is full or read-only: then the log says
+    once what to do.
     """
 
     disk_fails = False
@@ -33,9 +38,9 @@ class Unavailable(MiddlewareMixin):
                 log.error("Changes are answered with 503, since %s", unwritable(settings.HOME, exception))
             self.disk_fails = True
             return unavailable(request.path, request, FOR_VISITORS)
-        if not isinstance(exception, (ConnectionError, TimeoutError, OperationalError, TooManyHashes)):
+        if not isinstance(exception, AWAY):
             return None
-        log.warning("%s was answered with 503: %s", request.path, str(exception) or type(exception).__name__)
+        log.warning("%s was answered with 503: %s", route_of(request.path), str(exception) or type(exception).__name__)
         return unavailable(request.path, request)
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:

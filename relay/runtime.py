@@ -16,8 +16,6 @@ from typing import Any, NamedTuple
 
 from django.db import InterfaceError, OperationalError
 
-from django.db import OperationalError
-
 from relay.backplane.layer import Backplane
 from relay.backplane.seal import Seal
 from relay.core import frames

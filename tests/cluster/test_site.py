@@ -1,4 +1,4 @@
-"""Pages and REST while Redis is away: the limits of log-ins and requests are kept there."""
+"""Pages and REST while the database is away, or Redis: the limits of log-ins and requests are kept there."""
 
 import re
 from collections.abc import AsyncIterator
@@ -38,6 +38,25 @@ async def test_what_is_limited_says_so_and_comes_back(
     page = await log_in(browser)
     assert (page.status_code, "Try again in some seconds" in page.text) == (503, True)
     assert (await browser.get("/")).status_code == 200
+    cluster.mend()
+    assert (await browser.get(rest, headers=show)).status_code == 200
+    assert (await log_in(browser)).status_code == 200
+
+
+async def test_a_database_that_is_away_is_told_and_comes_back(
+    cluster: Cluster, alice: ClusterShop, browser: httpx.AsyncClient
+) -> None:
+    show = {"Authorization": f"Bearer {alice.token}"}
+    rest = f"/api/v1/projects/{alice.id}"
+    assert (await log_in(browser)).status_code == 200
+    cluster.postgres.stop()
+    refused = await browser.get(rest, headers=show)
+    assert (refused.status_code, refused.json()["code"], refused.headers["Retry-After"]) == (503, "unavailable", "5")
+    page = await log_in(browser)
+    assert (page.status_code, "Try again in some seconds" in page.text) == (503, True)
+    printed = "".join(relay.printed() for relay in cluster.relays)
+    assert "/api/v1/projects/<project:project_id> was answered with 503" in printed
+    assert f"{rest} was answered" not in printed
     cluster.mend()
     assert (await browser.get(rest, headers=show)).status_code == 200
     assert (await log_in(browser)).status_code == 200
