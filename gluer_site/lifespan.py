@@ -17,8 +17,8 @@ class Lifespan:
             message = await receive()
             if message["type"] == "lifespan.startup":
                 self.relay.start()
-                self.heartbeat.start()
                 await self.relay.join()
+                self.heartbeat.start()
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
                 await self.relay.stop()
