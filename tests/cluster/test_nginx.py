@@ -235,9 +235,10 @@ async def test_an_answer_that_nginx_cannot_take_costs_nobody_else_a_relay(alice:
         ("/healthz", 200, "application/problem+json", '"code":"rate_limited"'),
         ("/api/v1/projects", 401, "application/problem+json", '"code":"rate_limited"'),
         ("/nothing", 404, "text/html; charset=utf-8", "load the page again"),
+        ("/v1/ws/aaaaaaaaaaaa", 426, "application/problem+json", '"code":"rate_limited"'),
     ],
 )
-def test_a_flood_of_pages_from_one_address_does_not_reach_the_relays(
+def test_a_flood_from_one_address_does_not_reach_the_relays(
     cluster: Cluster, path: str, served: int, kind: str, told: str
 ) -> None:
     def asks(ip: str, times: int) -> Counter[int]:
@@ -245,7 +246,7 @@ def test_a_flood_of_pages_from_one_address_does_not_reach_the_relays(
         client = HTTPSConnection("localhost", cluster.nginx.port, context=cluster.nginx.tls, source_address=(ip, 0))
         statuses: Counter[int] = Counter()
         for _ in range(times):
-            client.request("GET", path)
+            client.request("GET", path, headers={"Upgrade": "websocket"} if "/ws/" in path else {})
             answer = client.getresponse()
             content = answer.read().decode()
             statuses[answer.status] += 1
