@@ -30,7 +30,8 @@ class MistakenRequests(MiddlewareMixin):
 def without_slash(request: HttpRequest) -> HttpResponse | None:
     """The way to the page whose address this is but for the slash at its end; None where there is none."""
     path = request.path.removesuffix("/")
-    if path == request.path or not is_valid_path(path):
+    match = path != request.path and is_valid_path(path)
+    if not match or not getattr(match.func, "should_append_slash", True):  # the admin's answer to all unknown paths
         return None
     query = request.META.get("QUERY_STRING", "")
     return HttpResponsePermanentRedirect(escape_leading_slashes(f"{path}?{query}" if query else path))
