@@ -94,3 +94,19 @@ def faults(numbers: list[int]) -> "Counter[str]":
 def is_told(last: dict[str, int], told: dict[str, list[int]]) -> bool:
     """Whether all have heard the last message of each publisher."""
     return all(last[which.partition(":")[2]] in numbers for which, numbers in told.items())
+
+
+async def test_who_subscribes_at_a_relay_that_has_just_started_misses_nothing(
+    cluster: Cluster, alice: ClusterShop
+) -> None:
+    cut = Cut(cluster.redis, late=2 * LATE)
+    relay = Relay(cluster.home, REDIS_URL=cut.url)
+    publisher = await alice.at(cluster.relays[0]).backend()
+    try:
+        relay.start()
+        page = await (await alice.at(relay).frontend()).subscribe("news")
+        await publisher.send("publish", channel="news", data=1)
+        await page.assert_received("message", data=1)
+    finally:
+        relay.close()
+        cut.close()
