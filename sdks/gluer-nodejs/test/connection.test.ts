@@ -95,7 +95,7 @@ test('who listens to nothing reads when the relay is out of reach, and when it i
 });
 
 test('a relay that says nothing is asked and left, though nobody calls', async ({ relay }) => {
-  const server = new GluerServer({ ...FAST, watch: 30, quiet: 30, answer: 50 });
+  const server = new GluerServer({ ...FAST, watch: 30, quiet: 30, answer: 1_000 });
   const standing = server.connect(PRIVATE_KEY, { url: relay.url });
   const guest = await relay.welcomes();
   await standing;
