@@ -405,5 +405,5 @@ function comesBack({ bye, closeCode }: End): boolean {
 
 function reasonOf({ bye, closeCode, message }: End): GluerError {
   if (bye) return errorFrom(bye, 'connection_lost');
-  return new GluerError(FINAL_CLOSES[closeCode ?? 0] ?? 'connection_lost', message ?? `The connection ended (close code ${String(closeCode)}).`);
+  return new GluerError(FINAL_CLOSES[closeCode ?? 0] ?? 'connection_lost', message ?? `The connection ended with the close code ${String(closeCode)}.`);
 }
