@@ -225,7 +225,7 @@ export class Peer {
   /** Says once per outage why there is no connection, and when it is tried again. */
   #trouble({ code, message }: GluerError, wait: number): void {
     this.#troubled = true;
-    const again = `Trying again in ${seconds(wait)}.`;
+    const again = `Trying again ${wait < 100 ? 'now' : `in ${seconds(wait)}`}.`;
     if (code !== 'connection_lost') { // the relay said why, such as a session that is full
       this.complain(new GluerError(code, `The relay at ${this.url} does not take this connection now: ${message} ${again}`));
       return;
