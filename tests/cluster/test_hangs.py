@@ -79,7 +79,8 @@ async def test_from_a_relay_s_hang_to_the_first_good_call_15_s_pass_at_most(watc
     shop = watched.shop("Alice")
     serving = asyncio.create_task(Client(shop, shop.private).serve())
     try:
-        await Client(shop, shop.public).good_call()
+        async with asyncio.timeout(GOOD_AGAIN):
+            await Client(shop, shop.public).good_call()
         page = await shop.frontend()
         home = await home_of(watched, shop)
         home.freeze()

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -43,6 +44,7 @@ class Peer:
         self.abrupt = abrupt  # this server ends what it cannot read without a close frame
         self.welcome: Frame = {}
         self.serving: asyncio.Task[None] | None = None
+        self.early: deque[Frame] = deque()  # frames that came before an answer that was waited for
 
     # --- says --------------------------------------------------------------------------------------------------------
 
@@ -67,13 +69,20 @@ class Peer:
 
     async def register(self, *functions: str) -> "Peer":
         await self.send("register", id="register", functions=[{"name": name} for name in functions])
-        await self.assert_received("result", id="register", data={})
-        return self
+        return await self._registered()
 
     async def offer(self, name: str, **options: Any) -> "Peer":
         """Register one function with options."""
         await self.send("register", id="register", functions=[{"name": name, **options}])
-        await self.assert_received("result", id="register", data={})
+        return await self._registered()
+
+    async def _registered(self) -> "Peer":
+        """Wait for the answer; calls may come before it (GP-58), and are kept for whoever receives next."""
+        calls = []
+        while (frame := await self.receive())["type"] == "call":
+            calls.append(frame)
+        assert frame == {"type": "result", "id": "register", "data": {}}
+        self.early.extend(calls)
         return self
 
     async def subscribe(self, *channels: str) -> "Peer":
@@ -112,6 +121,8 @@ class Peer:
         return await self._next()
 
     async def _next(self) -> Frame:
+        if self.early:
+            return self.early.popleft()
         while True:
             frame: Frame = json.loads(await self.socket.recv())
             if frame["type"] != "ping":
