@@ -32,13 +32,16 @@ class Source:
         if not self.rate.take(now):
             message = "Too many unknown keys come from this address."
             raise Refused("rate_limited", message, retry_after=self.rate.wait(now))
-        unknown = False
+        charged = True  # also of one who does not wait for the answer: the database gives it all the same
         try:
             found = await look_up()
-            unknown = found is None
+            charged = found is None
             return found
+        except Exception:
+            charged = False
+            raise
         finally:
-            if not unknown:
+            if not charged:
                 self.rate.give_back()
 
 
@@ -51,7 +54,8 @@ class Strangers:
         self.sources: dict[tuple[str, int], Source] = {}
 
     async def ask(self, ip: str, origin: str | None, look_up: Callable[[], Awaitable[T | None]]) -> T | None:
-        """What the look-up finds when its turn has come; only one that finds nothing is taken out of the rate.
+        """What the look-up finds when its turn has come. It is taken out of the rate if it finds nothing, or if its
+        answer is not waited for.
 
         Raises Refused: `rate_limited` above the rate, `relay_unavailable` when too many wait.
         """

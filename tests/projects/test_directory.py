@@ -1,12 +1,14 @@
 """What the relay goes by while its database cannot be asked, and for how long."""
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from django.db import OperationalError
 
+from accounts.alphabet import random_text
 from projects.changes import Change
 from projects.models import Kind, Project
 from relay import directory as module
@@ -179,3 +181,26 @@ async def test_a_look_up_that_nobody_waits_for_is_remembered(
     await asyncio.gather(*(pending.task for pending in directory.pending.values()))
     assert directory.known(claim) is not None
     assert directory.pending == {}
+
+
+async def test_whoever_does_not_wait_for_the_answer_pays_for_the_look_up(
+    directory: Directory, claim: Claim, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Made-up keys over HTTP, each with 1 ms of time, of a database that takes longer."""
+    asked: list[str] = []
+
+    def slow(key_digest: str, find: Callable[[str], Any] = module.find) -> Any:
+        asked.append(key_digest)
+        time.sleep(0.01)
+        return find(key_digest)
+
+    monkeypatch.setattr(module, "find", slow)
+    codes = []
+    for _ in range(100):
+        made_up = Claim(f"gluer_pub_{project.id}_{random_text()}", "", "", None, None)
+        with pytest.raises(Refused) as refusal:
+            await directory.identify(made_up, "127.0.0.1", within=0.001)
+        codes.append(refusal.value.code)
+    assert set(codes) == {"relay_unavailable", "rate_limited"}
+    assert len(asked) + len(directory.pending) < 50  # 10 a second, 20 at once
+    assert (await directory.identify(claim, "127.0.0.2")).project_id == project.id
