@@ -48,9 +48,13 @@ class Row:
             del self.slots[min(self.slots)]
 
     def number(self, wall: float) -> int:
-        """How many were refused in the hour until `wall`, epoch s."""
+        """How many were refused in the hour until `wall`, epoch s. Other threads may ask."""
         oldest = slot_of(wall) - SLOTS
-        return sum(number for slot, number in self.slots.copy().items() if slot > oldest)
+        return sum([number for slot, number in list(self.slots.items()) if slot > oldest])
+
+    def is_over(self, wall: float) -> bool:
+        """Whether none was refused in the hour until `wall`, epoch s."""
+        return slot_of(self.last) <= slot_of(wall) - SLOTS
 
 
 class Refusals:
@@ -102,7 +106,7 @@ class Refusals:
     def forget(self, wall: float) -> None:
         """Let go of what was not refused within the hour."""
         for asked, row in tuple(self.rows.items()):
-            if not row.number(wall):
+            if row.is_over(wall):
                 self._forget(asked)
 
 
