@@ -171,16 +171,19 @@ class Hub:
         if connection.state is CLOSED:
             return
         self.totals.hellos_refused[refused.code] += 1
-        self.refused_hello(connection, connection.project_id, refused)
+        self.refused_hello(connection, connection.project_id, refused.code, refused.about)
         self.close(connection, Closing(CLOSES[refused.code], refused.message, refused.retry_after), now)
 
-    def refused_hello(self, connection: Connection, project_id: str, refused: Refused) -> None:
-        """Count for this project that a connection, or an HTTP request, was not let in; it may not exist."""
+    def refused_hello(self, connection: Connection, project_id: str, code: str, name: str | None) -> None:
+        """Count for this project that a connection, or an HTTP request, was not let in; it may not exist.
+
+        `name`: what was wrong with it, if that has a name.
+        """
         tenant = self.tenants.get(project_id)
         ip = connection.address.ip
         refusals = self.strays.of(project_id[:LONGEST_ID], ip) if tenant is None else tenant.refusals
         if refusals is not None:
-            refusals.add("hello", refused.code, refused.about or "", ip, self.wall)
+            refusals.add("hello", code, name or "", ip, self.wall)
 
     def refused(self, connection: Connection, request: str, name: str, code: str) -> None:
         """Count a request of a peer that was let in, and refused; `request`: the type of the frame that it is."""
@@ -374,7 +377,7 @@ class Hub:
     ) -> None:
         if connection.state is not OPEN:
             self.totals.hellos_refused[refused.code] += 1
-            self.refused_hello(connection, connection.project_id, refused)
+            self.refused_hello(connection, connection.project_id, refused.code, "")  # `about` is the frame's type
             self.close(connection, Closing(4400, refused.message), now)
             return
         kind = frame.__struct_config__.tag if frame is not None else refused.about

@@ -134,7 +134,7 @@ class Caller:
             if refused.code == "forbidden":
                 exchange.allow_origin = b""
             if (key := parse_key(claim.key)) is not None:
-                self.relay.hub.refused_hello(connection, key.project_id, refused)
+                self.relay.hub.refused_hello(connection, key.project_id, refused.code, refused.about)
             raise
         if connection.origin is not None:
             exchange.allow_origin = connection.origin.encode("latin-1")

@@ -114,7 +114,8 @@ def test_a_refused_hello_is_seen_by_the_project_it_named_whether_somebody_is_her
 def test_a_hello_that_is_no_good_frame_is_seen(alice: Project) -> None:
     alice.frontend()
     alice.peer().says_hello(alice.public_key, session="short")
-    assert of(alice) == {("hello", "bad_frame", ""): 1}
+    alice.peer().sends("what a stranger would tell Alice")
+    assert of(alice) == {("hello", "bad_frame", ""): 2}
 
 
 def test_strangers_who_name_projects_that_do_not_exist_push_nobody_out(relay: CoreRelay, alice: Project) -> None:
