@@ -2,12 +2,18 @@
 
 from collections.abc import Sequence
 
+from django.conf import settings
 from django.core.mail import EmailMessage
 from django.core.mail.backends.base import BaseEmailBackend
 
 from accounts.tasks import deliver
 
 HIDDEN = "(…)"  # what Celery may show of a mail, which holds links
+
+
+def is_printed() -> bool:
+    """True when mail is printed where Gluer runs, as the embedded mode does, instead of being sent."""
+    return str(settings.EMAIL_BACKEND).endswith("console.EmailBackend")
 
 
 class Queue(BaseEmailBackend):

@@ -11,6 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from accounts.decorators import SignedInRequest, private_form, private_page
 from accounts.forms import InvitationForm, RoleForm, WorkspaceForm
 from accounts.invitations import TRY_AGAIN, TooManyInvitations, invite, send_again
+from accounts.mails import is_printed
 from accounts.models import Membership
 from accounts.permissions import MANAGERS, OWNERS, get_invitation, get_membership, invitations_of
 
@@ -47,9 +48,16 @@ def invite_member(request: SignedInRequest, workspace_id: int) -> HttpResponse:
             answer["Retry-After"] = str(TRY_AGAIN)
             return answer
         else:
-            messages.success(request, f"We have mailed an invitation to {invitation.email}.")
+            messages.success(request, told("an invitation", invitation.email))
             return redirect("workspace", workspace_id)
     return page(request, membership, invitation_form=form)
+
+
+def told(what: str, email: str) -> str:
+    """Where the mail to somebody who was invited is to be found."""
+    if is_printed():
+        return f"The mail to {email} with {what} is in the terminal where Gluer runs."
+    return f"We have mailed {what} to {email}."
 
 
 @private_form("workspace", "workspace_id")
@@ -60,7 +68,7 @@ def resend_invitation(request: SignedInRequest, workspace_id: int, invitation_id
     except TooManyInvitations as error:
         messages.error(request, str(error))
     else:
-        messages.success(request, f"We have mailed a new link to {invitation.email}. The earlier one has ended.")
+        messages.success(request, f"{told('a new link', invitation.email)} The earlier one has ended.")
     return redirect("workspace", workspace_id)
 
 

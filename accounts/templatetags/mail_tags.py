@@ -1,9 +1,9 @@
 """Where mail goes on this installation, and which address waits for its confirmation."""
 
 from django import template
-from django.conf import settings
 from django.template.context import Context
 
+from accounts.mails import is_printed
 from accounts.pages.confirmation import address_of, waiting_login
 
 register = template.Library()
@@ -11,8 +11,7 @@ register = template.Library()
 
 @register.simple_tag
 def mail_is_printed() -> bool:
-    """True when mail is printed where Gluer runs, as the embedded mode does, instead of being sent."""
-    return str(settings.EMAIL_BACKEND).endswith("console.EmailBackend")
+    return is_printed()
 
 
 @register.simple_tag(takes_context=True)

@@ -8,7 +8,7 @@ from django.core.mail import EmailMessage
 from django.test import Client
 from pytest_django import Settings
 
-from accounts.models import Membership, User
+from accounts.models import Invitation, Membership, User
 from tests.conftest import PASSWORD
 
 FORM = {"name": "Dora", "email": "Dora@Example.org", "password1": PASSWORD, "password2": PASSWORD}
@@ -194,6 +194,27 @@ def test_one_thing_is_said_of_where_mail_goes(
         page = client.get(f"/accounts/{path}/").text
         assert sentence in page
         assert other not in page
+
+
+@pytest.mark.parametrize(("backend", "sentence", "other"), [SAID[0], ("locmem", *SAID[1][1:])])
+def test_a_change_of_the_address_and_an_invitation_say_where_their_mail_is(
+    alice: User, client: Client, settings: Settings, backend: str, sentence: str, other: str
+) -> None:
+    client.post("/accounts/login/", {"login": alice.email, "password": PASSWORD})
+    show_password(client)
+    where = f"/ctx/workspaces/{alice.workspaces.get().pk}/invitations"
+    client.post(where, {"email": "bob@example.org", "role": "member"}, follow=True)
+    again = f"{where}/{Invitation.objects.get().pk}/resend"
+    settings.EMAIL_BACKEND = f"django.core.mail.backends.{backend}.EmailBackend"
+    for path, form in (
+        ("/accounts/email/", {"action_add": "", "email": "alice@new.example"}),
+        (where, {"email": "dora@example.org", "role": "member"}),
+        (again, {}),
+    ):
+        page = client.post(path, form, follow=True).text
+        assert sentence in page, path
+        assert other not in page, path
+    assert sentence in client.get("/accounts/email/").text
 
 
 RESEND = "/accounts/confirm-email/resend"
