@@ -84,6 +84,9 @@ class AccountAdapter(DefaultAccountAdapter):
         key = default_token_generator.make_token(user)
         return reverse("account_reset_password_from_key", args=[user_pk_to_url_str(user), key])
 
+    def get_password_change_redirect_url(self, request: HttpRequest) -> str:
+        return reverse("profile")
+
     # --- log-ins -----------------------------------------------------------------------------------------------------
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:

@@ -145,7 +145,9 @@ def test_the_password_is_changed_with_the_old_one(alice: User, client: Client) -
     client.post("/accounts/password/change/", {"oldpassword": "wrong", **new})
     alice.refresh_from_db()
     assert alice.check_password(PASSWORD)
-    client.post("/accounts/password/change/", {"oldpassword": PASSWORD, **new})
+    changed = client.post("/accounts/password/change/", {"oldpassword": PASSWORD, **new}, follow=True)
+    assert changed.redirect_chain == [("/ctx/profile", 302)]
+    assert "Your password is changed." in changed.text
     alice.refresh_from_db()
     assert alice.check_password("a whole new secret")
 
