@@ -10,8 +10,14 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 from accounts.invitations import TRY_AGAIN, TooManyInvitations
+from accounts.models import TOKEN_PREFIX
 
 MEDIA_TYPE = "application/problem+json"
+WHAT_TO_DO: dict[type[exceptions.APIException], str] = {  # where DRF's own sentence leaves that open
+    exceptions.NotAuthenticated: f"Show an access token: `Authorization: Bearer {TOKEN_PREFIX}…`. Make one on your "
+    "profile page.",
+    exceptions.UnsupportedMediaType: "Send the body as JSON, with `Content-Type: application/json`.",
+}
 
 
 class Conflict(exceptions.APIException):
@@ -50,7 +56,7 @@ def body_of(error: exceptions.APIException, status: int) -> dict[str, Any]:
         return {**found, "detail": "Some fields are wrong.", "errors": renamed(error.detail)}
     if isinstance(error.detail, list):
         return {**found, "detail": " ".join(map(str, error.detail))}
-    return {**found, "detail": str(error.detail)}
+    return {**found, "detail": WHAT_TO_DO.get(type(error), str(error.detail))}
 
 
 def renamed(errors: dict[str, Any]) -> dict[str, Any]:

@@ -149,3 +149,13 @@ def test_signing_in_ends_none_even_when_the_password_is_hashed_anew(
     alice.name = "Alicia"
     alice.save()
     assert works(hers)
+
+
+def test_what_a_program_forgets_at_first_is_told(alice: User, client: Client) -> None:
+    """As curl sends it: without a token, and with the Content-Type of a form."""
+    answer = client.get("/api/v1/projects")
+    assert (answer.status_code, answer["WWW-Authenticate"]) == (401, "Bearer")
+    assert "`Authorization: Bearer gluer_pat_…`" in answer.json()["detail"]
+    form = client_with(alice).post("/api/v1/projects", '{"name": "Shop"}', "application/x-www-form-urlencoded")
+    assert form.status_code == 415
+    assert "`Content-Type: application/json`" in form.json()["detail"]
