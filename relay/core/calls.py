@@ -42,7 +42,7 @@ REFUSED_THERE = frozenset({"server_busy", "relay_unavailable"})
 # Any other code becomes app_error (GP-5A).
 FROM_CALLEE = frozenset({"app_error", "rejected", "invalid_arguments", "payload_too_large"})
 NO_SUCH_FUNCTION = 'No back end has registered "{}". Check the name, and that its back end is connected.'
-NO_SERVER = 'No server of "{}" is connected now.'
+NO_SERVER = 'No server of "{}" is connected now. Start its back end again.'
 BUSY = 'Every server of "{}" has all the calls it takes.'
 
 

@@ -311,7 +311,8 @@ def test_when_no_server_comes_the_caller_is_told_in_time(relay: CoreRelay, alice
     relay.advances(4.95)
     page.assert_silent()
     relay.advances(0.3)
-    page.assert_received("error", id="c1", code="no_server_online", retryable=True)
+    told = page.assert_received("error", id="c1", code="no_server_online", retryable=True)
+    assert told["message"] == 'No server of "a:b" is connected now. Start its back end again.'
     assert_nothing_waits(alice)
 
 
