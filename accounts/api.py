@@ -115,12 +115,13 @@ def schema_text() -> bytes:
 
 @extend_schema(exclude=True)
 class NoSuchPath(APIView):
-    """The last route: a problem instead of a page."""
+    """A last route: a problem instead of a page."""
 
     permission_classes = []
+    hint = "GET /api/schema lists what there is."
 
     def initial(self, request: Request, *args: object, **kwargs: object) -> None:
-        raise Http404("There is nothing at this path. GET /api/schema lists what there is.")
+        raise Http404(f"There is nothing at this path. {self.hint}")
 
     def get(self, request: Request, rest: str) -> Response:
         raise Http404

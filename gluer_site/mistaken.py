@@ -12,11 +12,11 @@ from django.utils.http import escape_leading_slashes
 class MistakenRequests(MiddlewareMixin):
     """Leads a GET with a slash too many to its page, and answers 405 by a page, where Django's answer is empty.
 
-    REST answers both by problems of its own.
+    REST and the bus answer both by problems of their own.
     """
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
-        if request.path.startswith("/api/"):
+        if request.path.startswith(("/api/", "/v1/")):
             return response
         if response.status_code == HTTPStatus.NOT_FOUND and request.method == "GET":
             return without_slash(request) or response

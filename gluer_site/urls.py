@@ -6,6 +6,8 @@ from django.views.generic import RedirectView
 
 from accounts.api import NoSuchPath, Schema
 
+BUS = "The bus has POST /v1/call/NAME, /v1/send/NAME and /v1/publish/CHANNEL, and GET /v1/channels."
+
 urlpatterns = [
     path("", include("accounts.urls")),
     path("", include("projects.urls")),
@@ -17,6 +19,7 @@ urlpatterns = [
     path("api/v1/", include("billing.api")),
     path("api/v1/", include("relay.api")),
     path("api/schema", Schema.as_view(), name="schema"),
-    # Last, since it answers whatever else begins with api/.
+    # Last, since they answer whatever else begins with api/ and v1/.
     re_path(r"^api/(?P<rest>(?s:.*))\Z", NoSuchPath.as_view()),
+    re_path(r"^v1/(?P<rest>(?s:.*))\Z", NoSuchPath.as_view(hint=BUS)),
 ]

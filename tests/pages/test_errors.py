@@ -17,6 +17,14 @@ def test_an_unknown_path_is_a_page_that_helps(alice: User, client: Client) -> No
     assert "Go to the dashboard" in client.get("/nothing/here").text
 
 
+@pytest.mark.parametrize("path", ["/v1/", "/v1/call", "/v1/call/", "/v1/calls/calculator:add", "/v1/ws/shop"])
+def test_an_unknown_path_of_the_bus_is_a_problem_that_helps(client: Client, path: str) -> None:
+    for method in ("GET", "POST"):
+        answer = client.generic(method, path, headers={"authorization": "Bearer gluer_pub_shop_x"})
+        assert (answer.status_code, answer["Content-Type"]) == (404, "application/problem+json")
+        assert "POST /v1/call/NAME" in answer.json()["detail"]
+
+
 def test_a_bug_is_a_page_that_needs_nothing(client: Client) -> None:
     from django.template.loader import render_to_string
 
