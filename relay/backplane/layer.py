@@ -31,6 +31,7 @@ class Backplane:
         hub.others = self.mesh
         self.away = True  # as the log knows it
         self.joined = asyncio.Event()  # it has been connected to the others
+        self.complained = False  # that this has not come about
         self.made = monotonic()  # when the connections were
         self.receiving: asyncio.Task[None] | None = None
 
@@ -72,6 +73,7 @@ class Backplane:
                 self.receiving = asyncio.create_task(self._receive(channel))
         except Exception as error:
             log.debug("Subscribing failed: %s", error)
+            self._complain(error)
 
     async def _send_until_anew(self) -> None:
         while self.mesh.connected or monotonic() - max(self.made, self.mesh.echoed) < ANEW_AFTER:
@@ -89,8 +91,16 @@ class Backplane:
                     await self.layer.group_send(destination or GROUP, message)
             except Exception as error:
                 log.debug("Sending failed: %s", error)
+                self._complain(error)
                 self.mesh.cut_off(monotonic())
                 return
+
+    def _complain(self, error: Exception) -> None:
+        """Say once why a process that starts does not reach Redis; later `tick` says whether it is there."""
+        if not self.complained and not self.joined.is_set():
+            self.complained = True
+            reason = str(error) or type(error).__name__
+            log.warning("Redis cannot be used (%s): this process is alone until it can. Check REDIS_URL", reason)
 
     async def _receive(self, channel: str) -> None:
         while True:
