@@ -162,6 +162,13 @@ def test_the_snippets_are_the_verbatim_code_where_no_url_is_needed(settings: Set
         assert (VERBATIM / name).read_text() in page
 
 
+def test_the_docs_show_a_call_without_an_sdk(settings: Settings, client: Client) -> None:
+    settings.SITE_URL = "https://gluer.example"
+    page = html.unescape(client.get("/docs").text)
+    assert "curl -s https://gluer.example/v1/call/calculator:add" in page
+    assert "-H 'Authorization: Bearer YOUR_PUBLIC_KEY'" in page
+
+
 def test_the_project_page_shows_the_tag_with_its_hash(
     built: Path, alice: User, project: Project, client: Client
 ) -> None:
