@@ -1,7 +1,8 @@
 """Threads for database work: the event loop never waits for the database, and nobody waits for it for ever.
 
 Rule 1  Work that takes too long is given up, together with its thread and that thread's connection: a database that
-        does not answer holds up nothing that comes later.
+        does not answer holds up nothing that comes later. The wait for a thread has a time of its own: when more is
+        asked than the database can answer, no connection is given up that answers.
 Rule 2  A thread that was given up ends when its work does. Connections to Postgres see to that
         (gluer_site/postgres/base.py), SQLite by its own time limit. So the number of these threads is bounded.
 """
@@ -27,7 +28,7 @@ class DatabaseThreads:
     """Threads whose work finds no stale connection and leaves no open transaction behind."""
 
     def __init__(self, threads: int, name: str, within: float) -> None:
-        """`threads`: how many work at once; `within`: s that work may take, its wait for a thread included."""
+        """`threads`: how many work at once; `within`: s that work may take, and may wait for a thread before."""
         self.name, self.within = name, within
         self.places = asyncio.Semaphore(threads)
         self.idle: list[DatabaseThread] = []
@@ -36,10 +37,17 @@ class DatabaseThreads:
     async def run(self, function: Callable[[], T]) -> T:
         """The function's answer, or its exception. Raises DatabaseSilent when it takes too long."""
         try:
-            async with asyncio.timeout(self.within), self.places:
+            async with asyncio.timeout(self.within):
+                await self.places.acquire()
+        except TimeoutError:
+            raise DatabaseSilent(f"no thread was free within {self.within} s") from None
+        try:
+            async with asyncio.timeout(self.within):
                 return await self._run(self._thread(), function)
         except TimeoutError:
             raise DatabaseSilent(f"it did not answer within {self.within} s") from None
+        finally:
+            self.places.release()
 
     async def _run(self, thread: "DatabaseThread", function: Callable[[], T]) -> T:
         answer = thread.begin(function)

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -53,9 +54,28 @@ async def test_a_thread_serves_one_after_the_other(one: DatabaseThreads) -> None
     assert len({await one.run(threading.get_ident) for _ in range(10)}) == 1
 
 
-async def test_the_time_includes_the_wait_for_a_thread(one: DatabaseThreads, answers: threading.Event) -> None:
+async def test_the_wait_for_a_thread_is_limited_too(one: DatabaseThreads, answers: threading.Event) -> None:
     ends = await asyncio.gather(*(one.run(answers.wait) for _ in range(5)), return_exceptions=True)
     assert [type(end) for end in ends] == [DatabaseSilent] * 5
+
+
+async def test_no_thread_that_answers_is_given_up_however_much_is_asked(one: DatabaseThreads) -> None:
+    """What waited for long has as much time as all: its thread goes on, and the next has no new connection to make."""
+    one.within = 0.5
+    asked: list[asyncio.Task[int]] = []
+    used: set[int] = set()
+
+    def ask() -> int:
+        used.add(threading.get_ident())
+        time.sleep(0.05)
+        return 8
+
+    for _ in range(60):  # more than twice as fast as they are answered
+        asked.append(asyncio.ensure_future(one.run(ask)))
+        await asyncio.sleep(0.02)
+    ends = await asyncio.gather(*asked, return_exceptions=True)
+    assert {type(end) for end in ends} == {int, DatabaseSilent}
+    assert len(used) == 1
 
 
 async def test_threads_that_hang_are_bounded_and_work_goes_on_when_they_end(
