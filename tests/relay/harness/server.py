@@ -35,6 +35,7 @@ class RelayServer:
         self.log: Path = home.folder.with_name(f"{home.folder.name}-{self.port}.log")
         self.settings = {f"GLUER_LIMIT_{name.upper()}": str(value) for name, value in limits.items()}
         self.settings["GLUER_SETTLING"] = str(settling)
+        self.settings["PYTHONHASHSEED"] = "0"  # by chance, two origins have one share of an address (sources.py)
         self.settings["GLUER_COMPILED"] = "1" if kind == "uvicorn" else "0"  # so both ways of running are tested
 
     def command(self) -> list[str]:
