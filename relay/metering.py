@@ -17,7 +17,7 @@ from pathlib import Path
 from billing.usage import Count, Quota, quotas, record_batch
 from relay.core.hub import Hub
 from relay.database import DatabaseThreads
-from relay.unwritten import Kept, Sealed, apply, files, keep
+from relay.unwritten import Kept, Sealed, files, keep, written
 
 LAST_WRITTEN_WITHIN = 3.0  # s that the end of the process waits for the database
 MOST_SEALED = 120  # batches that wait for the database; above it the newest one grows instead
@@ -107,7 +107,9 @@ class Metering:
     async def write_unwritten(self) -> None:
         """Write what relays before this one could not. Raises what the database raises."""
         for path in await self.database.run(lambda: files(self.folder)):
-            await self.database.run(partial(apply, path))
+            batches = written(path)
+            while await self.database.run(partial(next, batches, None)) is not None:
+                pass  # what is counted meanwhile has its turn
 
     def _record(self, batch: Batch) -> None:
         record_batch(self.process, batch.sequence, batch.sealed_at, batch.rows())

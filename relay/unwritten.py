@@ -9,6 +9,7 @@ Rule 3  The database knows a batch for BATCHES_KEPT after it was sealed, at leas
 
 import logging
 import os
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -58,8 +59,11 @@ def files(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.json"))
 
 
-def apply(path: Path) -> None:
-    """Write a file's counts into the database, and remove it. Raises what the database raises."""
+def written(path: Path) -> Iterator[int]:
+    """Write a file's counts into the database, and remove it: a batch with each step, since a file may take minutes.
+
+    Raises what the database raises.
+    """
     try:
         kept = msgspec.json.decode(path.read_bytes(), type=Kept)
     except FileNotFoundError:  # another relay has written it
@@ -71,6 +75,7 @@ def apply(path: Path) -> None:
     good = [batch for batch in kept.batches if datetime.now(UTC) - batch.sealed_at < BATCHES_KEPT]
     for batch in good:
         record_batch(kept.process, batch.sequence, batch.sealed_at, batch.counts)
+        yield batch.sequence
     path.unlink(missing_ok=True)
     log.warning("%d batches of counts that a relay could not write were written", len(good))
     if len(good) < len(kept.batches):

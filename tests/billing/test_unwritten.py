@@ -1,6 +1,7 @@
 """Counts that a relay could not write before it ended are written once, by a later one."""
 
 import stat
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,7 +12,10 @@ from billing.tasks import BATCHES_KEPT
 from billing.usage import Count, project_usage, record_batch
 from projects.models import Project
 from relay import unwritten
-from relay.unwritten import Kept, Sealed, apply, files, keep
+from relay.database import DatabaseThreads
+from relay.metering import Metering
+from relay.unwritten import Kept, Sealed, files, keep, written
+from tests.relay.core.cast import CoreRelay
 
 pytestmark = pytest.mark.django_db
 
@@ -30,6 +34,12 @@ def sealed(project: Project, requests: int, sequence: int = 1, age: timedelta = 
 
 def used(project: Project) -> int:
     return project_usage(project.id, datetime.now(UTC))
+
+
+def apply(path: Path) -> None:
+    """Write all of a file."""
+    for _ in written(path):
+        pass
 
 
 def test_what_is_kept_is_written_and_the_file_is_gone(folder: Path, project: Project) -> None:
@@ -95,3 +105,21 @@ def test_the_folder_is_bounded(folder: Path, project: Project, monkeypatch: pyte
     with pytest.raises(OSError, match="10 bytes"):
         keep(folder, Kept("three", [sealed(project, 5)]))
     assert UsageBatch.objects.count() == 0
+
+
+async def test_a_file_may_take_longer_than_one_piece_of_database_work(
+    folder: Path, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep(folder, Kept("one", [sealed(project, 5, sequence=number) for number in range(10)]))
+    recorded: list[int] = []
+
+    def slow(process: str, sequence: int, *rest: object) -> None:
+        time.sleep(0.1)
+        recorded.append(sequence)
+
+    monkeypatch.setattr(unwritten, "record_batch", slow)
+    threads = DatabaseThreads(1, "unwritten", within=0.5)
+    await Metering(CoreRelay().hub, threads, folder).write_unwritten()
+    assert recorded == list(range(10))
+    assert files(folder) == []
+    threads.shutdown()
