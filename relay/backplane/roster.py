@@ -56,6 +56,8 @@ class Roster:
             self.mesh.everyone.put(self._told(server, names) if is_new else self._changed(server, names))
             self.announcements.told(what)
             if not what.names and what.was_told(self.version):
+                while self.unknown and not self.unknown[0][1].told:
+                    self.unknown.popleft()  # answered since: one of an old version never says what it knows
                 self.unknown.append((self.version, what))
 
     def registered(self, server: Connection, request_id: str, now: float) -> bool:

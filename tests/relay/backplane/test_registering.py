@@ -138,6 +138,20 @@ def test_a_process_that_never_says_that_it_knows_is_waited_for_no_longer_than_fo
     server.assert_received("result", id="r")
 
 
+def test_however_long_a_process_says_nothing_of_what_it_knows_little_is_remembered_for_it(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one of an old version does, beside which servers come and go."""
+    mesh = network.nodes[0].mesh
+    monkeypatch.setattr(mesh.roster, "knows", lambda now: None)
+    for _ in range(100):
+        server = network.alice(0).backend(ADD)
+        network.settle()
+        server.leaves()
+        network.lives(0.1)
+    assert len(mesh.roster.unknown) == 1
+
+
 def test_no_more_than_so_many_wait_for_an_answer(network: Network, server: Peer) -> None:
     for number in range(MOST_UNANSWERED + 5):
         registers(server, call_id=str(number))
