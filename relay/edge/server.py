@@ -39,6 +39,13 @@ class Server(uvicorn.Server):
         self.relay, self.drains = relay, drains
         self.hurried = asyncio.Event()
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started and self.drains:  # `make run` says it in its own way
+            for listener in sockets or []:
+                address = listener.getsockname()
+                log.info("Serving on %s", f"{address[0]} port {address[1]}" if isinstance(address, tuple) else address)
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if self.hurried.is_set():
             self.force_exit = True

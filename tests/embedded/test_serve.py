@@ -57,14 +57,17 @@ def test_either_a_port_or_a_socket_is_given(tmp_path: Path, arguments: list[str]
 
 
 @pytest.mark.parametrize(("host", "addresses"), [("::1", ["[::1]"]), ("::", ["[::1]", "127.0.0.1"])])
-def test_it_listens_on_ipv6(tmp_path: Path, host: str, addresses: list[str]) -> None:
+def test_it_listens_on_ipv6_and_says_so(tmp_path: Path, host: str, addresses: list[str]) -> None:
     with socket.create_server(("::1", 0), family=socket.AF_INET6) as free:
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "gluer_site.serve", "--host", host, "--port", str(port)]
-    process = subprocess.Popen(command, cwd=BASE, env=Home(tmp_path).environment(), stdout=subprocess.DEVNULL)
+    log = tmp_path / "log"
+    with open(log, "wb") as written:
+        process = subprocess.Popen(command, cwd=BASE, env=Home(tmp_path).environment(), stderr=written)
     try:
         for address in addresses:
             until(lambda address=address: answers(address, port), address)  # type: ignore[misc]
+        assert f"Serving on {host} port {port}" in log.read_text()
     finally:
         process.terminate()
         assert process.wait(10) == -15
