@@ -143,7 +143,16 @@ export class Requests {
 
   /** The connection has moved to the link: publishes by it wait for the answers of those before, so that they keep their order (GP-6). */
   moved(link: Link): void {
-    for (const request of this.#open.values()) if (request.head.type === 'publish' && request.via && request.via !== link) this.#former.add(request);
+    const before = [...this.#open.values()].filter((request) => request.head.type === 'publish' && request.via && request.via !== link);
+    for (const request of before) this.#former.add(request);
+    setTimeout(() => { this.#follow(before); }, FENCE_TIME); // a relay that hangs holds up nobody
+  }
+
+  /** Publishes wait for the answers of these no longer. */
+  #follow(before: Request[]): void {
+    let waited = false;
+    for (const request of before) waited = this.#former.delete(request) || waited;
+    if (waited && this.#former.size === 0) this.resume();
   }
 
   /** Whether something written to the link is without an outcome. */
@@ -264,7 +273,7 @@ export class Requests {
     this.#forget(request);
     clearTimeout(request.timer);
     request.release?.();
-    if (this.#former.delete(request) && this.#former.size === 0) this.resume();
+    this.#follow([request]);
     return request;
   }
 

@@ -132,3 +132,15 @@ test('publishes by the new connection go on when the old one ends', async ({ rel
   expect(await lost).toMatchObject({ code: 'connection_lost' });
   next.results(await next.receives('publish'), { receivers: 1 });
 });
+
+test('publishes by the new connection wait 2 s for an old one that is silent', async ({ relay, server, connected, events }) => {
+  const old = await connected();
+  void server.publish('news', 1).catch(() => undefined);
+  await old.receives('publish');
+  old.sends(ANNOUNCED);
+  const next = await relay.welcomes();
+  await until('the move', () => events.length === 2);
+  const second = server.publish('news', 2);
+  next.results(await next.receives('publish'), { receivers: 1 });
+  expect(await second).toEqual({ receivers: 1 });
+});
