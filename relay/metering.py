@@ -20,7 +20,8 @@ from relay.database import DatabaseThreads
 from relay.unwritten import Kept, Sealed, files, keep, written
 
 LAST_WRITTEN_WITHIN = 3.0  # s that the end of the process waits for the database
-MOST_SEALED = 120  # batches that wait for the database; above it the newest one grows instead
+MOST_SEALED = 120  # batches that wait for the database; above it the newest one grows instead, …
+MOST_ROWS = 5_000  # … up to this, since one batch is written within seconds
 log = logging.getLogger(__name__)
 
 
@@ -54,13 +55,14 @@ class Metering:
         self.sealed: deque[Batch] = deque()  # oldest first; only the first is ever being written
         self.sequence = 0
         self.away = False  # the database, at the last attempt
+        self.stuck: set[Path] = set()  # files of `folder` that are written and cannot be removed
 
     def seal(self, wall: float) -> None:
         """Take what was counted since the last time into a batch; `wall` is the time of day, epoch s."""
         counts = self.hub.take_counts()
         if not counts:
             return
-        if len(self.sealed) < MOST_SEALED:
+        if len(self.sealed) < MOST_SEALED or len(self.sealed[-1].counts) >= MOST_ROWS:
             self.sequence += 1
             self.sealed.append(Batch(self.sequence, datetime.fromtimestamp(wall, UTC)))
         minute = int(wall) // 60 * 60
@@ -107,9 +109,15 @@ class Metering:
     async def write_unwritten(self) -> None:
         """Write what relays before this one could not. Raises what the database raises."""
         for path in await self.database.run(lambda: files(self.folder)):
+            if path in self.stuck:
+                continue
             batches = written(path)
-            while await self.database.run(partial(next, batches, None)) is not None:
-                pass  # what is counted meanwhile has its turn
+            try:
+                while await self.database.run(partial(next, batches, None)) is not None:
+                    pass  # what is counted meanwhile has its turn
+            except OSError as problem:
+                log.error("%s is written, and cannot be removed: %s", path, problem)
+                self.stuck.add(path)
 
     def _record(self, batch: Batch) -> None:
         record_batch(self.process, batch.sequence, batch.sealed_at, batch.rows())

@@ -9,6 +9,7 @@ Rule 3  The database knows a batch for BATCHES_KEPT after it was sealed, at leas
 
 import logging
 import os
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +22,7 @@ from billing.usage import Count, record_batch
 FOLDER = "unwritten"  # in GLUER_HOME
 MOST_FILES = 100
 LARGEST = 64 * 1_048_576  # bytes of one file: a million counts
+HALF_KEPT = 3_600.0  # s after which a file that is not whole will not become so
 log = logging.getLogger(__name__)
 
 
@@ -42,6 +44,9 @@ class Kept(msgspec.Struct, frozen=True):
 def keep(folder: Path, kept: Kept) -> None:
     """Put the counts into a file. Raises OSError when there is no place for it."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for half in folder.glob("*.half"):  # of a relay that was killed while it wrote
+        if time.time() - half.stat().st_mtime > HALF_KEPT:
+            half.unlink(missing_ok=True)
     text = msgspec.json.encode(kept)
     if len(text) > LARGEST or len(files(folder)) >= MOST_FILES:
         raise OSError(f"{folder} takes {MOST_FILES} files of {LARGEST} bytes")

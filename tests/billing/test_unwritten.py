@@ -1,5 +1,6 @@
 """Counts that a relay could not write before it ended are written once, by a later one."""
 
+import os
 import stat
 import time
 from datetime import UTC, datetime, timedelta
@@ -11,7 +12,7 @@ from billing.models import UsageBatch
 from billing.tasks import BATCHES_KEPT
 from billing.usage import Count, project_usage, record_batch
 from projects.models import Project
-from relay import unwritten
+from relay import metering, unwritten
 from relay.database import DatabaseThreads
 from relay.metering import Metering
 from relay.unwritten import Kept, Sealed, files, keep, written
@@ -105,6 +106,52 @@ def test_the_folder_is_bounded(folder: Path, project: Project, monkeypatch: pyte
     with pytest.raises(OSError, match="10 bytes"):
         keep(folder, Kept("three", [sealed(project, 5)]))
     assert UsageBatch.objects.count() == 0
+
+
+def test_what_a_killed_relay_left_half_done_is_removed(folder: Path, project: Project) -> None:
+    folder.mkdir()
+    for name, age in (("old", unwritten.HALF_KEPT + 1), ("new", 0)):
+        half = folder / f"{name}.half"
+        half.write_bytes(b"{")
+        os.utime(half, (time.time() - age, time.time() - age))
+    keep(folder, Kept("one", [sealed(project, 5)]))
+    assert sorted(path.name for path in folder.iterdir()) == ["new.half", "one.json"]
+
+
+async def test_a_file_that_cannot_be_removed_holds_up_no_other(
+    folder: Path, project: Project, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for process in ("one", "two"):
+        keep(folder, Kept(process, [sealed(project, 5)]))
+    recorded: list[str] = []
+    monkeypatch.setattr(unwritten, "record_batch", lambda process, *rest: recorded.append(process))
+    unlink = Path.unlink
+
+    def refuse_one(path: Path, missing_ok: bool = False) -> None:
+        if path.name == "one.json":
+            raise OSError("Read-only file system")
+        unlink(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", refuse_one)
+    threads = DatabaseThreads(1, "unwritten", within=5)
+    counts = Metering(CoreRelay().hub, threads, folder)
+    for _ in range(2):
+        await counts.write_unwritten()
+    assert recorded == ["one", "two"]
+    assert caplog.text.count("cannot be removed") == 1
+    threads.shutdown()
+
+
+async def test_a_batch_that_waits_long_is_not_too_large_to_write(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metering, "MOST_SEALED", 2)
+    monkeypatch.setattr(metering, "MOST_ROWS", 3)
+    hub = CoreRelay().hub
+    counts = Metering(hub, DatabaseThreads(1, "unwritten", within=5), folder)
+    for second in range(20):
+        monkeypatch.setattr(hub, "take_counts", lambda second=second: {(1, f"project {second}"): 1})
+        counts.seal(second)
+    assert max(len(batch.counts) for batch in counts.sealed) == 3
+    assert sum(batch.counts.total() for batch in counts.sealed) == 20
 
 
 async def test_a_file_may_take_longer_than_one_piece_of_database_work(
