@@ -91,6 +91,7 @@ class Metering:
 
     async def end(self, wall: float) -> None:
         """Write all that was counted, for LAST_WRITTEN_WITHIN s at most, and put the rest into a file."""
+        self.hub.end_doubt()
         self.seal(wall)
         with suppress(TimeoutError):
             async with asyncio.timeout(LAST_WRITTEN_WITHIN):

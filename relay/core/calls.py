@@ -507,6 +507,12 @@ class Calls:
         call.in_doubt = False
         self.tenant.in_doubt -= 1
 
+    def end_doubt(self) -> None:
+        """Let all calls in doubt count: this process ends, and will not hear how they ended."""
+        for call in self.running.values():
+            if call.in_doubt:
+                self._no_doubt(call)
+
     def _unasked(self, callee: Connection, call_id: str, now: float, ends: bool = True) -> None:
         """Count an answer that nobody waits for from this peer, and charge it unless its call has ended without it.
 

@@ -548,6 +548,11 @@ class Hub:
                 self.totals.requests += requests
         return counts
 
+    def end_doubt(self) -> None:
+        """Let calls count that another process has, handed over or not: this process ends, and will not hear of it."""
+        for tenant in self.tenants.values():
+            tenant.calls.end_doubt()
+
     def sweep(self, now: float) -> None:
         """Forget what is no longer in use."""
         for tenant in list(self.tenants.values()):

@@ -1,8 +1,13 @@
 """What other processes did not get is not counted, and what they got is counted once (GP-40)."""
 
+from pathlib import Path
+
 import pytest
 
 from relay.core.calls import MOST_WAITING
+from relay.core.errors import Closing
+from relay.database import DatabaseThreads
+from relay.metering import Metering
 from tests.relay.backplane.network import ADD, Network, handed
 from tests.relay.core.cast import Peer, Project
 
@@ -165,6 +170,32 @@ def test_a_keyed_call_that_nobody_got_is_forgotten_and_may_be_made_again(network
     network.settle()
     page.assert_received("result", id="c2", data="done")
     assert counted(network) == {0: 1}
+
+
+async def stopped(network: Network, number: int, folder: Path) -> int:
+    """End a process as a relay does that is stopped; how many requests its last batches hold. It has no database."""
+    node = network.nodes[number]
+    for tenant in tuple(node.relay.hub.tenants.values()):
+        for connection in tuple(tenant.connections):
+            node.relay.hub.close(connection, Closing(1012), network.now)
+    node.mesh.leave()
+    network.carries(number)
+    threads = DatabaseThreads(1, "metering", within=1.0)
+    metering = Metering(node.relay.hub, threads, folder)
+    await metering.end(0.0)
+    threads.shutdown()
+    return sum(batch.counts.total() for batch in metering.sealed)
+
+
+@pytest.mark.parametrize("keyed", [{}, {"idempotency_key": "key"}])
+async def test_a_call_that_another_process_has_is_counted_when_its_own_is_stopped(
+    network: Network, page: Peer, server: Peer, keyed: dict[str, str], tmp_path: Path
+) -> None:
+    handed(network, page, server, **keyed)
+    assert await stopped(network, 0, tmp_path) == 1
+    network.settle()
+    server.assert_received("cancel")
+    assert counted(network) == {}
 
 
 def test_a_call_to_a_page_that_has_gone_is_free(network: Network, server: Peer) -> None:
