@@ -181,6 +181,7 @@ class Mesh(Others):
             return self.take()
         if self.is_leaving:
             self.has_left = True
+            self.everyone.put(self._beat_now())  # what was read since the last one
             self.everyone.put(Leaving())
             return "", self.everyone.take()
         return None
@@ -201,6 +202,8 @@ class Mesh(Others):
         if batch.source == self.id:
             self._echo(batch, now)
             return
+        if self.has_left:
+            return  # the others have been told how far we read
         process = self._process(batch.source, now)
         process.heard = now
         ours = bool(batch.destination)
@@ -286,6 +289,7 @@ class Mesh(Others):
             return
         unread: list[AnyEntry] = []
         if process.reads_us:  # else we have begun anew already
+            self._count_sends(process.outgoing.read(*read))
             unread = process.outgoing.lost(read[0], read[1] + 1, process.outgoing.number) + process.outgoing.drop()
             process.outgoing, process.reads_us = self._new_stream(process.id), False
             process.to_tell = None
@@ -446,10 +450,7 @@ class Mesh(Others):
         self.ticked = now
         if now - self.beaten >= BEAT_EVERY and not self.is_leaving:
             self.beaten = now
-            others = self.processes.values()
-            sent = {process.id: (process.outgoing.stream, process.outgoing.number) for process in others}
-            read = {process.id: (process.to_us.stream, process.to_us.number) for process in others}
-            self.put(self.everyone, Beat(self.roster.version, sent, read))
+            self.put(self.everyone, self._beat_now())
         if slept:
             self._blame_nobody(now)
         elif self.connected:
@@ -466,6 +467,12 @@ class Mesh(Others):
         if self.catching_up and not self.everyone.entries:
             self.put(self.everyone, Mark())  # a batch that comes back
         self.questions.tick(now)
+
+    def _beat_now(self) -> Beat:
+        others = self.processes.values()
+        sent = {process.id: (process.outgoing.stream, process.outgoing.number) for process in others}
+        read = {process.id: (process.to_us.stream, process.to_us.number) for process in others}
+        return Beat(self.roster.version, sent, read)
 
     def leave(self) -> None:
         """This process ends: the others need not wait to find out. Nothing is said after it."""
@@ -494,8 +501,7 @@ class Mesh(Others):
             if first <= number:
                 self._missed(process, first, number, True)
         if not process.missed:  # else it may have said that it has lost what it has "read"
-            process.outgoing.read(*read)
-            self._count_sends(process.outgoing)
+            self._count_sends(process.outgoing.read(*read))
         process.missed = False
         process.unlisted = {id: server for id, server in process.unlisted.items() if server.serving}
         if process.version != entry.version:
@@ -507,10 +513,9 @@ class Mesh(Others):
         for id, project in doubted.items():
             self.put(process.outgoing, AskOne(project, id))
 
-    def _count_sends(self, outgoing: Outgoing) -> None:
-        """Count the sends of which it is known that their process has them (GP-40)."""
-        sends, outgoing.sends = outgoing.sends, []
-        for project in sends:
+    def _count_sends(self, projects: list[str]) -> None:
+        """Count a send of each of these projects: it is known that another process has them (GP-40)."""
+        for project in projects:
             tenant = self.hub.tenants.get(project)
             if tenant is not None:
                 tenant.count()

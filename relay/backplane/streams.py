@@ -70,7 +70,8 @@ class Outgoing:
         self.waiting = 0  # bytes of all
         self.kept: deque[tuple[int, list[AnyEntry], int]] = deque()  # number, entries, bytes
         self.kept_bytes = 0
-        self.sends: list[str] = []  # the projects of the sends that were read, or forgotten, and are to be counted
+        # sends that are kept no longer, by the number of their batch, and their projects; they count when it was read
+        self.sends: deque[tuple[int, str]] = deque()
 
     def is_full(self, project: str) -> bool:
         """Whether so much waits that this project has no room for more."""
@@ -122,15 +123,21 @@ class Outgoing:
                 self._let_go()
 
     def _let_go(self) -> None:
-        """Keep the oldest batch no longer; its sends are to be counted."""
-        _, entries, size = self.kept.popleft()
+        """Keep the oldest batch no longer."""
+        number, entries, size = self.kept.popleft()
         self.kept_bytes -= size
-        self.sends += [entry.project for entry in entries if isinstance(entry, Counted)]
+        self.sends.extend((number, entry.project) for entry in entries if isinstance(entry, Counted))
 
-    def read(self, stream: int, number: int) -> None:
-        """The destination has read the batches up to this one."""
-        while stream == self.stream and self.kept and self.kept[0][0] <= number:
+    def read(self, stream: int, number: int) -> list[str]:
+        """The destination has read the batches up to this one; the project of each send in them, to be counted."""
+        if stream != self.stream:
+            return []
+        while self.kept and self.kept[0][0] <= number:
             self._let_go()
+        sends = []
+        while self.sends and self.sends[0][0] <= number:
+            sends.append(self.sends.popleft()[1])
+        return sends
 
     def lost(self, stream: int, first: int, last: int) -> list[AnyEntry]:
         """What was in these batches, as far as it is known. It is told once."""
@@ -139,6 +146,7 @@ class Outgoing:
         lost = [batch for batch in self.kept if first <= batch[0] <= last]
         self.kept = deque(batch for batch in self.kept if not first <= batch[0] <= last)
         self.kept_bytes -= sum(size for _, _, size in lost)
+        self.sends = deque(send for send in self.sends if not first <= send[0] <= last)
         return [entry for _, entries, _ in lost for entry in entries]
 
     def drop(self) -> list[AnyEntry]:

@@ -279,6 +279,68 @@ def test_sends_count_though_too_many_wait_to_be_told_of_as_read(network: Network
     assert counted(network) == {0: 20}
 
 
+def sends(page: Peer, number: int) -> None:
+    for _ in range(number):
+        page.sends("send", cmd=ADD)
+
+
+def test_sends_that_a_process_has_read_count_though_it_leaves_and_later_ones_are_free(
+    network: Network, page: Peer, server: Peer
+) -> None:
+    sends(page, 5)
+    network.settle()
+    assert sent_to(server) == 5
+    network.nodes[1].mesh.leave()
+    sends(page, 3)
+    network.carries(1)
+    network.lives(3)
+    assert sent_to(server) == 5
+    assert counted(network) == {0: 5}
+    assert quota_used(network) == 5
+
+
+def test_sends_that_were_read_count_though_their_own_process_was_given_up_and_later_ones_are_free(
+    network: Network, page: Peer, server: Peer
+) -> None:
+    """It stands still, and hears nothing of that time."""
+    sends(page, 5)
+    network.settle()
+    network.freezes(0)
+    network.misses(0, 1_000)
+    network.lives(3)
+    network.misses(0, 0)
+    sends(page, 3)
+    network.goes_on(0)
+    network.lives(3)
+    assert sent_to(server) == 5
+    assert counted(network) == {0: 5}
+
+
+def test_sends_of_which_too_many_wait_are_free_when_they_were_never_read(
+    network: Network, page: Peer, server: Peer
+) -> None:
+    network.freezes(1)
+    for _ in range(20):
+        page.sends("send", cmd=ADD, data="x" * 1_000_000)
+        network.carries(0)
+    network.nodes[0].mesh.receive(beat_of(network, 1), network.now)
+    assert counted(network) == {}
+    network.dies(1)
+    network.lives(3)
+    assert counted(network) == {}
+
+
+def beat_of(network: Network, number: int) -> bytes:
+    """What this process would say now; it has read nothing since it stands still."""
+    mesh = network.nodes[number].mesh
+    network.goes_on(number)
+    mesh.tick(network.now + 1)
+    network.freezes(number)
+    batch = mesh.take()
+    assert batch is not None
+    return batch[1]
+
+
 # --- publishes --------------------------------------------------------------------------------------------------------
 
 
