@@ -17,6 +17,7 @@ from hashlib import blake2b
 import msgspec
 
 from relay.backplane.messages import (
+    UNREADABLE,
     AnyEntry,
     Ask,
     AskOne,
@@ -192,7 +193,7 @@ class Mesh(Others):
         """One batch came. What is of no known shape is counted and passed over."""
         try:
             batch, unknown = unpack(payload)
-        except msgspec.DecodeError:
+        except UNREADABLE:
             self.unread += 1
             return
         self.unread += unknown

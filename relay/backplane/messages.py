@@ -229,6 +229,7 @@ class _AnyBatch(Struct, array_like=True, gc=False):
     entries: list[msgspec.Raw]
 
 
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)  # the second of text that is not UTF-8
 pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(Batch).decode
 _unpack_any = msgspec.msgpack.Decoder(_AnyBatch).decode
@@ -238,7 +239,7 @@ _unpack_entry: Callable[[msgspec.Raw], AnyEntry] = msgspec.msgpack.Decoder(AnyEn
 def unpack(payload: bytes) -> tuple[Batch, int]:
     """A batch, and how many of its entries are left out: a newer version of the relay has shapes unknown here.
 
-    Raises msgspec.DecodeError if it is no batch.
+    Raises one of UNREADABLE if it is no batch.
     """
     try:
         return _unpack(payload), 0
@@ -252,5 +253,5 @@ def unpack(payload: bytes) -> tuple[Batch, int]:
 def _known(raw: msgspec.Raw) -> AnyEntry | None:
     try:
         return _unpack_entry(raw)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return None

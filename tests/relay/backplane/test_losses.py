@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from relay.backplane.messages import Ask, Batch, Beat, ForPeer, FromPeer, Leaving, pack
@@ -412,6 +412,7 @@ def test_batches_in_a_wrong_order_lose_what_came_too_late(network: Network, page
 
 @settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=64) | st.lists(st.integers(-9, 9) | st.text() | st.none()).map(msgspec.msgpack.encode))
+@example(b"\x95\xa5\x00\x00\x00\x00\x80")  # a text that is not UTF-8
 def test_what_is_no_batch_is_counted_and_hurts_nobody(payload: bytes) -> None:
     mesh = Network(1).nodes[0].mesh
     mesh.receive(payload, 1_000.0)
