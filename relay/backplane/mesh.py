@@ -40,7 +40,7 @@ from relay.backplane.messages import (
     Servers,
     unpack,
 )
-from relay.backplane.process import Process, RemoteCallers, RemoteServer
+from relay.backplane.process import Process, RemoteCallers, RemoteServer, ended
 from relay.backplane.questions import Questions
 from relay.backplane.roster import Roster
 from relay.backplane.streams import Incoming, Outgoing
@@ -365,7 +365,10 @@ class Mesh(Others):
         tenant = self.hub.tenants.get(entry.project)
         callee = None if tenant is None else tenant.by_id.get(entry.connection)
         if isinstance(frame, CallOut):
-            if tenant is None or self.own.number <= self.stale:
+            is_stale = self.own.number <= self.stale
+            if is_stale and callee is not None and callee.peer == FRONTEND:
+                self.put(process.outgoing, FromPeer(entry.project, ended(frame.id, "relay_unavailable")))  # it is here
+            elif tenant is None or is_stale:
                 self.put(process.outgoing, FromPeer(entry.project, frames.encode(give_back(frame.id, frame.data))))
             else:
                 tenant.calls.forwarded(self._caller(tenant, process, now), callee, frame, now)

@@ -88,6 +88,29 @@ def test_a_call_to_a_page_of_who_does_not_know_yet_says_that_it_did_not_run(
     page.assert_received("call")
 
 
+@pytest.mark.parametrize(("goes", "code"), [(False, "relay_unavailable"), (True, "no_such_peer")])
+def test_a_call_to_a_page_that_waited_while_all_stood_still_says_whether_the_page_is_there(
+    network: Network, page: Peer, server: Peer, goes: bool, code: str
+) -> None:
+    """As on a machine that sleeps; the call may have ended meanwhile."""
+    server.calls("show", to={"session": page.connection.session})
+    for number in (1, 0, 0, 1, 1):  # it looks for the page, finds it, and calls it
+        network.carries(number)
+    for number in range(2):
+        network.freezes(number)
+    network.lives(3.0)
+    if goes:
+        page.leaves()
+    for number in range(2):
+        network.goes_on(number)
+    network.lives(0.1)
+    page.assert_silent()
+    server.assert_received("error", code=code)
+    network.lives(1.5)
+    network.assert_quiet()
+    assert network.alice(1).tenant.requests == 0
+
+
 def test_calls_made_to_a_relay_that_stood_still_do_not_run_when_they_have_ended(
     network: Network, page: Peer, server: Peer
 ) -> None:
