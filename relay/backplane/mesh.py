@@ -58,7 +58,8 @@ CUT_AFTER = 1.0  # s without an echo of our own beats
 DEAD_AFTER = 2.0  # s of silence
 SLEPT = 0.5  # s between two ticks, after which nobody is blamed for silence
 MOST_GIVEN_UP = 1_000  # processes remembered as given up
-MOST_CATCHING_UP = 100_000  # requests that wait until a batch of ours has come back; others are answered at once
+MOST_CATCHING_UP = 100_000  # requests that wait until a batch of ours has come back …
+MOST_OF_ONE = 4  # … and of them those of one connection, which needs one; others are answered at once
 EPOCH = 6  # bytes of a digest
 CallOut = frames.CallOut
 CancelOut = frames.CancelOut
@@ -83,6 +84,7 @@ class Mesh(Others):
         self.roster, self.questions = Roster(self), Questions(self)
         # whom to answer which request when our batch of this number to all has come back, or we are cut off
         self.catching_up: deque[tuple[int, Connection, str]] = deque()
+        self.of_one: dict[Connection, int] = {}  # how many of them each connection has
         self.connected = False
         self.is_leaving = self.has_left = False
         self.told_all = False  # the last batch went to all
@@ -132,8 +134,10 @@ class Mesh(Others):
         return True
 
     def catch_up(self, subscriber: Connection, request_id: str) -> bool:
-        if not self.connected or len(self.catching_up) >= MOST_CATCHING_UP:
+        own = self.of_one.get(subscriber, 0)
+        if not self.connected or own >= MOST_OF_ONE or len(self.catching_up) >= MOST_CATCHING_UP:
             return False
+        self.of_one[subscriber] = own + 1
         self.catching_up.append((self.everyone.number + 1, subscriber, request_id))
         return True
 
@@ -263,6 +267,9 @@ class Mesh(Others):
         """Our own batches to all up to this one have come back: what was published before they left has come, too."""
         while self.catching_up and self.catching_up[0][0] <= number:
             _, subscriber, request_id = self.catching_up.popleft()
+            left = self.of_one.pop(subscriber) - 1
+            if left:
+                self.of_one[subscriber] = left
             if subscriber.state is OPEN:
                 answer(subscriber, request_id)
 

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from relay.backplane import mesh
+from relay.backplane.mesh import MOST_OF_ONE
 from tests.relay.backplane.network import Network
 from tests.relay.core.cast import TICK, Peer
 
@@ -127,15 +129,38 @@ def test_a_subscriber_that_leaves_is_not_answered(network: Network, page: Peer) 
     page.leaves()
     network.advances(TICK)
     assert not network.nodes[0].mesh.catching_up
+    assert not network.nodes[0].mesh.of_one
 
 
-def test_fences_without_end_cost_one_batch_a_tick(network: Network, page: Peer) -> None:
+def test_fences_without_end_cost_one_batch_a_tick(network: Network) -> None:
+    pages = [network.alice(0).frontend() for _ in range(20)]
     network.advances(0.5)
     before = network.published
-    for _ in range(50):
+    for page in pages * MOST_OF_ONE:
         fences(page)
         network.settle()
     assert network.published == before
+    assert not any(page.inbox for page in pages)
     network.advances(TICK)
     assert network.published <= before + 2  # a beat may be due
-    assert len(page.inbox) == 50
+    assert [len(page.inbox) for page in pages] == [MOST_OF_ONE] * 20
+
+
+def test_who_fences_without_end_takes_nobody_s_place(
+    network: Network, page: Peer, publisher: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While Redis is slow."""
+    monkeypatch.setattr(mesh, "MOST_CATCHING_UP", 100)
+    flood = network.charlie(0).frontend()
+    for _ in range(200):
+        fences(flood)
+    assert len(flood.inbox) == 200 - MOST_OF_ONE
+    publishes(publisher)
+    network.carries(1)
+    fences(page)
+    network.advances(TICK)
+    page.assert_received("message")
+    page.assert_received("result", id="fence")
+    assert len(flood.inbox) == 200
+    fences(flood)
+    assert len(flood.inbox) == 200  # it waits again
