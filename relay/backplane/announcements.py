@@ -29,14 +29,17 @@ class Change(Due):
     """What is to be told of one server, and the ids of its `register`s that wait until it is known."""
 
     __slots__ = (
-        "asked", "flags", "is_known", "is_new", "is_stale", "names", "rate", "server", "told", "unanswered", "waits",
+        "asked", "asked_at", "flags", "is_known", "is_new", "is_stale", "names", "rate", "server", "told", "unanswered",
+        "waits",
     )  # fmt: skip
 
     def __init__(self, server: Connection) -> None:
         super().__init__()
         self.server = server
         self.asked: list[str] = []  # not all of these was told …
-        self.told: deque[tuple[int, list[str]]] = deque()  # … and of these all, at these versions
+        self.asked_at = 0.0  # when the first of them asked
+        # … and of these all: the versions at which it was, and when the first of each asked
+        self.told: deque[tuple[int, float, list[str]]] = deque()
         self.unanswered = 0
         self.names: dict[str, None] = {}  # functions that were registered or taken back
         self.flags = (True, False)  # as last told: whether it takes calls, and drains
@@ -50,6 +53,8 @@ class Change(Due):
         """Answer this `register` when all know of it. False: there is nothing to wait for, or too many wait."""
         if not self.waits or self.unanswered >= MOST_UNANSWERED:
             return False
+        if not self.asked:
+            self.asked_at = now
         self.asked.append(request_id)
         if not self.unanswered:
             self.server.hub.deadlines.set(self, now + KNOWN_WITHIN)
@@ -60,24 +65,39 @@ class Change(Due):
         """Note that all that waits was told, the last of it at this version. Returns whether a `register` waits."""
         if not self.asked:
             return False
-        self.told.append((version, self.asked))
+        self.told.append((version, self.asked_at, self.asked))
         self.asked = []
         return True
 
-    def known(self, version: int, now: float) -> None:
+    def known(self, version: int) -> None:
         """Answer what all others know, up to this version."""
         while self.told and self.told[0][0] <= version:
-            self._answer(self.told.popleft()[1])
-        if self.unanswered:
-            self.server.hub.deadlines.set(self, now + KNOWN_WITHIN)
+            self._answer(self.told.popleft()[2])
+        self._wait()
 
     def expire(self, now: float) -> None:
-        """Answer all: nobody is waited for any longer."""
-        told, self.told = self.told, deque()
-        for _, ids in told:
-            self._answer(ids)
-        self._answer(self.asked)
-        self.asked = []
+        """Answer what has waited long enough: nobody is waited for any longer."""
+        while self.told and self.told[0][1] + KNOWN_WITHIN <= now:
+            self._answer(self.told.popleft()[2])
+        if not self.told and self.asked_at + KNOWN_WITHIN <= now:
+            self._answer_untold()
+        self._wait()
+
+    def answer_all(self) -> None:
+        """Nobody can be waited for."""
+        while self.told:
+            self._answer(self.told.popleft()[2])
+        self._answer_untold()
+
+    def _wait(self) -> None:
+        """Let the deadline be that of who has waited for longest."""
+        if self.unanswered:
+            since = self.told[0][1] if self.told else self.asked_at
+            self.server.hub.deadlines.set(self, since + KNOWN_WITHIN)
+
+    def _answer_untold(self) -> None:
+        asked, self.asked = self.asked, []
+        self._answer(asked)
 
     def gone(self) -> None:
         """Its server went: nobody hears an answer."""

@@ -358,7 +358,7 @@ class Mesh(Others):
             pass  # its sender waits for it
         elif isinstance(entry, Known):
             process.knows = max(process.knows, entry.version)
-            self.roster.knows(now)
+            self.roster.knows()
         elif isinstance(entry, Lost):
             lost = process.outgoing.lost(entry.stream, entry.first, entry.last)
             self._undelivered(process.outgoing, lost, now)
@@ -538,7 +538,7 @@ class Mesh(Others):
         self.given_up[process.id] = process.to_all, process.to_us
         self._forget(process, [], now)
         self.questions.given_up(process.id, now)
-        self.roster.knows(now)
+        self.roster.knows()
 
     def _forget(self, process: Process, unread: list[AnyEntry], now: float) -> None:
         """Its servers leave, all before any call goes on; and its callers. Of what it has not read, no call ran."""
@@ -577,7 +577,7 @@ class Mesh(Others):
         self.dropped += len(self.everyone.drop())
         self.questions.cut_off(now)
         self._caught_up(self.everyone.number + 1)
-        self.roster.cut_off(now)
+        self.roster.cut_off()
 
     def _reconnected(self, now: float) -> None:
         self.connected = True

@@ -66,18 +66,18 @@ class Roster:
             return False
         return self.announcements.changes[server].ask(request_id, now)
 
-    def knows(self, now: float) -> None:
+    def knows(self) -> None:
         """Another process knows more, or is waited for no longer: answer what all know."""
         version = min((process.knows for process in self.mesh.processes.values()), default=self.version)
         while self.unknown and self.unknown[0][0] <= version:
-            self.unknown.popleft()[1].known(version, now)
+            self.unknown.popleft()[1].known(version)
 
-    def cut_off(self, now: float) -> None:
+    def cut_off(self) -> None:
         """Nobody can be told: wait for nobody."""
         self.unknown.clear()
         for change in self.announcements.changes.values():
             if change.unanswered:
-                change.expire(now)
+                change.answer_all()
 
     def asked(self, process: Process, asked: int) -> None:
         """It asks for all our servers; they are told part by part, and then the functions that have none any more."""

@@ -138,12 +138,39 @@ def test_a_process_that_never_says_that_it_knows_is_waited_for_no_longer_than_fo
     server.assert_received("result", id="r")
 
 
+@pytest.mark.parametrize("first_is_known", [False, True])
+def test_each_answer_waits_for_its_own_time_whatever_is_known_meanwhile(
+    network: Network, server: Peer, first_is_known: bool
+) -> None:
+    roster = network.nodes[0].mesh.roster
+    network.loses(1, 0, batches=1_000)
+    registers(server, call_id="first")
+    network.settle()
+    version = roster.version
+    network.lives(1.0)
+    registers(server, "other:function", "second")
+    network.lives(1.5)
+    server.assert_silent()
+    if first_is_known:
+        network.nodes[0].mesh.processes[network.nodes[1].mesh.id].knows = version
+        roster.knows()
+        server.assert_received("result", id="first")
+    network.lives(0.5 + 2 * TICK)
+    if not first_is_known:
+        server.assert_received("result", id="first")
+    server.assert_silent()
+    network.lives(1.0 - 4 * TICK)
+    server.assert_silent()
+    network.lives(4 * TICK)
+    server.assert_received("result", id="second")
+
+
 def test_however_long_a_process_says_nothing_of_what_it_knows_little_is_remembered_for_it(
     network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As one of an old version does, beside which servers come and go."""
     mesh = network.nodes[0].mesh
-    monkeypatch.setattr(mesh.roster, "knows", lambda now: None)
+    monkeypatch.setattr(mesh.roster, "knows", lambda: None)
     for _ in range(100):
         server = network.alice(0).backend(ADD)
         network.settle()
