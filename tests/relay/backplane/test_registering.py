@@ -165,6 +165,7 @@ def test_each_answer_waits_for_its_own_time_whatever_is_known_meanwhile(
     server.assert_received("result", id="second")
 
 
+@pytest.mark.interpreted
 def test_however_long_a_process_says_nothing_of_what_it_knows_little_is_remembered_for_it(
     network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
