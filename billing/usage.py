@@ -131,7 +131,7 @@ def by_project(now: datetime, **which: object) -> dict[str, int]:
 
 @transaction.atomic
 def fold(now: datetime, most: int = FOLDED_AT_ONCE) -> int:
-    """Add up to `most` batches, oldest first, into hours and months; how many it were.
+    """Add up to `most` batches, oldest first, into hours and months. Return how many there were.
 
     The rows are locked, so that of two workers the second waits, and then finds them folded.
     """

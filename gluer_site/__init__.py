@@ -1,4 +1,4 @@
-"""Wiring only: settings, URLs, ASGI, Celery. Imports every app and is imported by none."""
+"""The site: settings, URLs, servers, health, logs, and `make run`. It imports every app, and no app imports it."""
 
 from gluer_site.celery import app as celery_app
 

@@ -23,7 +23,6 @@ class ProjectSettings:
     """All a relay must know of a project."""
 
     id: str
-    name: str
     workspace_id: int
     require_password: bool
     password_digest: str  # credentials.digest of the password, for a constant-time comparison
@@ -52,7 +51,6 @@ def project_settings(ids: Iterable[str]) -> dict[str, ProjectSettings]:
 def settings_of(project: Project, live_keys: set[int]) -> ProjectSettings:
     return ProjectSettings(
         id=project.id,
-        name=project.name,
         workspace_id=project.workspace_id,
         require_password=project.require_password,
         password_digest=project.password_digest,

@@ -1,4 +1,7 @@
-"""The relay's meaning: pure and synchronous. Standard library and msgspec only; the clock is always an argument."""
+"""The relay's meaning: pure and synchronous, since the clock is always an argument.
+
+Its modules import the standard library and msgspec only. This file also tells Python where they stand as machine code.
+"""
 
 from relay import compiled
 

@@ -34,7 +34,7 @@ from relay.core.unsent import Unsent
 Call: Final = frames.Call
 Result: Final = frames.Result
 LATE = 0.5  # s; after a longer gap between two ticks this process reads its sockets before it judges (GP-13)
-MOST_ADDRESSES = 100_000  # addresses remembered; idle ones are forgotten each second
+MOST_ADDRESSES = 100_000  # addresses remembered; idle ones are forgotten every 10 s
 FRAME_COST: Final = 256  # bytes that a frame costs besides its own (GP-5E)
 LEASE: Final = 262_144  # bytes that a busy connection takes out of the rates at once; others less, from FREE on
 QUICK: Final = 0.002  # s; a connection that used up a lease sooner lets others have the loop's next turn

@@ -33,7 +33,6 @@ def test_settings_say_all_a_relay_must_know(project: Project, charlie: User) -> 
     assert settings == {
         project.id: access.ProjectSettings(
             id=project.id,
-            name="Shop",
             workspace_id=project.workspace_id,
             require_password=False,
             password_digest=digest(project.password),

@@ -51,7 +51,6 @@ OTHERS = [
 ]
 SETTINGS = ProjectSettings(
     id="aliceproject",
-    name="Shop",
     workspace_id=1,
     require_password=False,
     password_digest="",
