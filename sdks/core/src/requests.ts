@@ -144,6 +144,7 @@ export class Requests {
   /** The connection has moved to the link: publishes by it wait for the answers of those before, so that they keep their order (GP-6). */
   moved(link: Link): void {
     const before = [...this.#open.values()].filter((request) => request.head.type === 'publish' && request.via && request.via !== link);
+    if (before.length === 0) return;
     for (const request of before) this.#former.add(request);
     setTimeout(() => { this.#follow(before); }, FENCE_TIME); // a relay that hangs holds up nobody
   }
