@@ -11,8 +11,6 @@ from collections.abc import Callable
 from typing import Any
 
 MOST_DROPPED = 4_194_304  # bytes that are read and dropped so that a peer reads why it is closed; then it is cut
-
-
 MOST_AT_ONCE = 262_144  # bytes of one read of a socket that sends too fast
 
 
