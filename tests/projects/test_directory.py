@@ -104,14 +104,19 @@ async def test_before_the_first_poll_nothing_is_remembered(
     await assert_refused(directory, claim)
 
 
-async def test_a_change_that_was_heard_ends_what_is_remembered_and_is_handled_later(
-    directory: Directory, hub: Hub, claim: Claim, project: Project, away: Away
-) -> None:
-    """The database goes away between the change and what it says of the project."""
+async def find_and_change(directory: Directory, hub: Hub, claim: Claim, project: Project) -> None:
+    """Find the project's key, and then let its calls be held for 7 s instead of 5."""
     await directory.poll(hub)
     await directory.identify(claim, "127.0.0.1")
     project.hold_seconds = 7
     await asyncio.to_thread(project.save)
+
+
+async def test_a_change_that_was_heard_ends_what_is_remembered_and_is_handled_later(
+    directory: Directory, hub: Hub, claim: Claim, project: Project, away: Away
+) -> None:
+    """The database goes away between the change and what it says of the project."""
+    await find_and_change(directory, hub, claim, project)
     away.now = {"find", "settings_and_quotas"}
     await directory.poll(hub)
     await assert_refused(directory, claim)
@@ -125,10 +130,7 @@ async def test_a_change_that_was_heard_ends_what_is_remembered_and_is_handled_la
 async def test_a_change_that_was_handled_is_remembered_too(
     directory: Directory, hub: Hub, claim: Claim, project: Project, away: Away
 ) -> None:
-    await directory.poll(hub)
-    await directory.identify(claim, "127.0.0.1")
-    project.hold_seconds = 7
-    await asyncio.to_thread(project.save)
+    await find_and_change(directory, hub, claim, project)
     await directory.poll(hub)
     await lose(directory, hub, away)
     assert (await directory.identify(claim, "127.0.0.1")).hold == 7

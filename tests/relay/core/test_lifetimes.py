@@ -234,22 +234,21 @@ TestLifetimes.settings = settings(
 )
 
 
-def test_a_follower_of_a_queued_call_ends_before_it() -> None:
-    """The journey, found by hypothesis, of a call that ended as if it had been handed over."""
+def follow_a_queued_call(timeout: int) -> None:
+    """Fill the server with calls of this timeout (ms), queue one with a key, and follow it for 100 ms."""
     journey = Lifetimes()
     journey.three_servers_and_a_page_each(settling=0.0, chance=0)
-    journey.call(number=0, who=0, name="once:one", timeout=4_000, key=None, times=3)
+    journey.call(number=0, who=0, name="once:one", timeout=timeout, key=None, times=3)
     journey.call(number=0, who=0, name="once:one", timeout=1_000, key="k1", times=1)
     journey.call(number=0, who=0, name="once:one", timeout=100, key="k1", times=1)
     journey.all_is_accounted_for()
     journey.teardown()
+
+
+def test_a_follower_of_a_queued_call_ends_before_it() -> None:
+    """The journey, found by hypothesis, of a call that ended as if it had been handed over."""
+    follow_a_queued_call(timeout=4_000)
 
 
 def test_a_follower_ends_in_the_tick_that_hands_the_first_call_over() -> None:
-    journey = Lifetimes()
-    journey.three_servers_and_a_page_each(settling=0.0, chance=0)
-    journey.call(number=0, who=0, name="once:one", timeout=100, key=None, times=3)
-    journey.call(number=0, who=0, name="once:one", timeout=1_000, key="k1", times=1)
-    journey.call(number=0, who=0, name="once:one", timeout=100, key="k1", times=1)
-    journey.all_is_accounted_for()
-    journey.teardown()
+    follow_a_queued_call(timeout=100)
